@@ -1,0 +1,31 @@
+// Bundles the daemon, the CLI and the lab into dist/ with esbuild: one entry file each, code that a mode does not
+// need in chunks of their own that are loaded on demand. Types are checked by `npm run typecheck`, not here.
+import { build } from 'esbuild';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+
+const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
+const outdir = new URL('../dist/', import.meta.url).pathname;
+await rm(outdir, { recursive: true, force: true });
+await mkdir(outdir, { recursive: true });
+await build({
+  absWorkingDir: new URL('..', import.meta.url).pathname,
+  entryPoints: { peregrine: 'src/main.ts', lab: 'src/lab/main.ts' },
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  outdir,
+  chunkNames: 'chunk-[name]-[hash]',
+  // koffi ships its own binaries and must be found in node_modules.
+  external: ['koffi'],
+  minifySyntax: true,
+  sourcemap: 'linked',
+  legalComments: 'none',
+  define: { PEREGRINE_VERSION: JSON.stringify(version) },
+  // CommonJS packages inside the bundle ask for Node's own modules through require().
+  banner: {
+    js: "import{createRequire as __peregrineRequire}from'node:module';const require=__peregrineRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+});
