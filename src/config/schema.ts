@@ -1,0 +1,204 @@
+/**
+ * The stand-alone configuration file as a schema: what may be written, in which form, with which defaults.
+ *
+ * The file is for people, so it has groups and shorthands (`192.168.0.0/16 le 26`); policy-syntax.ts and
+ * to-desired-state.ts turn it into the DesiredState that the speaker knows. Calico's resources never pass through here.
+ */
+
+import { z } from 'zod';
+import { parseAddress, parseIpv4, parsePrefix } from '../../bgp/ip.ts';
+
+const address = z.string().refine((text) => parseAddress(text) !== null, 'wanted an IPv4 or IPv6 address');
+const dottedQuad = z.string().refine((text) => parseIpv4(text) > 0, 'wanted a dotted quad such as 10.0.0.1');
+const prefix = z.string().refine((text) => text.includes('/') && parsePrefix(text) !== null, {
+  message: 'wanted a prefix such as 10.0.0.0/24 or 2001:db8::/32',
+});
+
+/** `65001`, `"65001"` or `"1.10"`. */
+export const asNumber = z.union([z.number(), z.string()]).transform((value, context): number => {
+  const text = String(value);
+  const dotted = /^(\d{1,5})\.(\d{1,5})$/.exec(text);
+  const high = dotted === null ? 0 : Number(dotted[1]);
+  const low = dotted === null ? (/^\d{1,10}$/.test(text) ? Number(text) : -1) : Number(dotted[2]);
+  const as = dotted === null ? low : high < 65536 && low < 65536 ? high * 65536 + low : -1;
+  if (as < 1 || as > 0xffffffff) {
+    context.addIssue({ code: 'custom', message: 'wanted an AS number 1..4294967295 or "high.low"' });
+    return z.NEVER;
+  }
+  return as;
+});
+
+const uint32 = z.int().min(0).max(0xffffffff);
+const seconds = z.int().min(0).max(65535);
+const port = z.int().min(1).max(65535);
+const family = z.enum(['ipv4-unicast', 'ipv6-unicast']);
+const oneOrMore = <T extends z.ZodType>(item: T) =>
+  z.union([item, z.array(item).min(1)]).transform((value) => (Array.isArray(value) ? value : [value]));
+
+/** `PREFIX`, `PREFIX le N`, `PREFIX ge N`, `PREFIX ge N le M`, `PREFIX or longer`. */
+export const PREFIX_RANGE = /^(\S+)(?:\s+(or longer)|(?:\s+ge\s+(\d+))?(?:\s+le\s+(\d+))?)$/;
+const prefixRange = z.string().refine((text) => {
+  const [, base = ''] = PREFIX_RANGE.exec(text) ?? [];
+  return base.includes('/') && parsePrefix(base) !== null;
+}, 'wanted PREFIX, PREFIX le N, PREFIX ge N le M or PREFIX or longer');
+
+const community = z
+  .string()
+  .regex(
+    /^(\d+:\d+(:\d+)?|(rt|ro):\S+:\d+|0x[0-9a-fA-F]{16})$/,
+    'wanted aa:nn, aa:nn:mm (large), rt:aa:nn, ro:aa:nn or 0x and 16 hex digits (extended)',
+  );
+const range = z.strictObject({ min: uint32.optional(), max: uint32.optional() });
+
+const matchSchema = z.strictObject({
+  prefix: oneOrMore(prefixRange).optional(),
+  notPrefix: oneOrMore(prefixRange).optional(),
+  source: oneOrMore(z.enum(['bgp', 'static', 'kernel', 'direct'])).optional(),
+  peerType: z.enum(['ibgp', 'ebgp']).optional(),
+  interface: z.string().min(1).optional(),
+  /** Every one of them must be there. */
+  community: oneOrMore(community).optional(),
+  asPathPrefix: oneOrMore(asNumber).optional(),
+  asPathLength: range.optional(),
+  metric: range.optional(),
+  localPref: range.optional(),
+  med: range.optional(),
+  nextHop: oneOrMore(z.union([prefix, address])).optional(),
+  learnedFrom: oneOrMore(z.string()).optional(),
+});
+
+const setSchema = z.strictObject({
+  localPref: uint32.optional(),
+  med: z.union([uint32, z.null()]).optional(),
+  metric: uint32.optional(),
+  preference: z.int().min(0).max(255).optional(),
+  nextHop: z.union([z.enum(['self', 'peer', 'unchanged']), address]).optional(),
+  addCommunity: oneOrMore(community).optional(),
+  removeCommunity: oneOrMore(z.union([community, z.literal('all')])).optional(),
+  prependAsPath: oneOrMore(asNumber).optional(),
+});
+
+export const statementSchema = z.strictObject({
+  name: z.string().optional(),
+  match: matchSchema.default({}),
+  set: setSchema.default({}),
+  // biome-ignore lint/suspicious/noThenProperty: the word that policy languages use; the object is never awaited.
+  then: z.enum(['accept', 'reject', 'next']),
+});
+
+export const policySchema = z.strictObject({
+  statements: z.array(statementSchema).default([]),
+  otherwise: z.enum(['accept', 'reject']).default('reject'),
+});
+
+const policyReference = z.union([
+  z.string(),
+  z.strictObject({ 'ipv4-unicast': z.string().optional(), 'ipv6-unicast': z.string().optional() }),
+]);
+
+const peerOptions = {
+  description: z.string().max(256).optional(),
+  as: asNumber.optional(),
+  port: port.optional(),
+  localAddress: address.optional(),
+  interface: z.string().min(1).max(15).optional(),
+  localAs: asNumber.optional(),
+  passive: z.boolean().optional(),
+  enabled: z.boolean().optional(),
+  families: z.array(family).min(1).optional(),
+  holdTimeSeconds: seconds.refine((value) => value === 0 || value >= 3, 'wanted 0 (off) or at least 3').optional(),
+  keepaliveTimeSeconds: seconds.min(1).optional(),
+  sendHoldTimeSeconds: seconds.optional(),
+  connectRetryTimeSeconds: seconds.min(1).optional(),
+  connectDelaySeconds: seconds.optional(),
+  delayOpenTimeSeconds: seconds.optional(),
+  idleHold: z
+    .strictObject({ minSeconds: seconds.min(1), maxSeconds: seconds.min(1), forgetSeconds: seconds.default(300) })
+    .optional(),
+  /** RFC 5082; how many hops away the peer may be. */
+  ttlSecurityHops: z.int().min(1).max(255).optional(),
+  /** TTL of packets we send; eBGP default 1, iBGP default 64. */
+  multihopTtl: z.int().min(1).max(255).optional(),
+  password: z.string().min(1).max(80).optional(),
+  fourOctetAs: z.boolean().optional(),
+  routeRefresh: z.boolean().optional(),
+  enhancedRouteRefresh: z.boolean().optional(),
+  extendedMessage: z.boolean().optional(),
+  extendedNextHop: z.boolean().optional(),
+  addPath: z.strictObject({ send: z.boolean().default(false), receive: z.boolean().default(false) }).optional(),
+  gracefulRestart: z
+    .strictObject({
+      mode: z.enum(['off', 'helper', 'full']).default('helper'),
+      restartTimeSeconds: z.int().min(0).max(4095).default(120),
+      notification: z.boolean().default(true),
+      longLivedStaleTimeSeconds: z.int().min(0).max(16777215).nullable().default(null),
+    })
+    .optional(),
+  role: z.enum(['provider', 'rs-server', 'rs-client', 'customer', 'peer']).optional(),
+  strictRole: z.boolean().optional(),
+  routeReflectorClient: z.boolean().optional(),
+  nextHop: z.enum(['auto', 'self', 'keep']).optional(),
+  allowOwnAs: z.int().min(0).max(10).optional(),
+  maxPrefixes: z.int().min(1).optional(),
+  removePrivateAs: z.boolean().optional(),
+  import: policyReference.optional(),
+  export: policyReference.optional(),
+};
+
+export const peerGroupSchema = z.strictObject(peerOptions);
+export const peerSchema = z.strictObject({
+  ...peerOptions,
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_.:-]{1,64}$/, 'wanted 1 to 64 of letters, digits, "_", ".", ":" and "-"')
+    .optional(),
+  address,
+  group: z.string().optional(),
+});
+
+export const configSchema = z.strictObject({
+  routerId: dottedQuad,
+  as: asNumber,
+  clusterId: dottedQuad.optional(),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  controlSocket: z.string().min(1).max(107).optional(),
+  listen: z.array(z.strictObject({ address, port: port.default(179) })).default([
+    { address: '0.0.0.0', port: 179 },
+    { address: '::', port: 179 },
+  ]),
+  /** RFC 8212: without an import (export) policy an eBGP peer's routes are not accepted (none are sent to it). */
+  ebgpRequiresPolicy: z.boolean().default(false),
+  kernel: z
+    .strictObject({
+      enabled: z.boolean().default(false),
+      /** `kernel`: through connected and kernel routes; `always`: every next hop counts as reachable. */
+      resolveNextHops: z.enum(['kernel', 'always']).optional(),
+      table: z.int().min(1).max(0xffffffff).default(254),
+      protocol: z.int().min(5).max(255).default(12),
+      metric: uint32.nullable().default(null),
+      learn: z.boolean().default(false),
+      importDirect: z.array(z.string()).default([]),
+      maxPaths: z.int().min(1).max(256).default(16),
+      policy: policyReference.optional(),
+    })
+    .default({ enabled: false, table: 254, protocol: 12, metric: null, learn: false, importDirect: [], maxPaths: 16 }),
+  decision: z
+    .strictObject({
+      alwaysCompareMed: z.boolean().default(false),
+      deterministicMed: z.boolean().default(true),
+      multipath: z.boolean().default(true),
+      multipathRelax: z.boolean().default(false),
+    })
+    .default({ alwaysCompareMed: false, deterministicMed: true, multipath: true, multipathRelax: false }),
+  peerGroups: z.record(z.string(), peerGroupSchema).default({}),
+  peers: z.array(peerSchema).default([]),
+  originate: z
+    .array(z.strictObject({ prefix, via: address.optional(), communities: z.array(community).default([]) }))
+    .default([]),
+  policies: z.record(z.string(), policySchema).default({}),
+});
+
+export type StandAloneConfig = z.output<typeof configSchema>;
+export type PeerOptions = z.output<typeof peerGroupSchema>;
+export type PeerEntry = z.output<typeof peerSchema>;
+export type PolicyEntry = z.output<typeof policySchema>;
