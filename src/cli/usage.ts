@@ -1,0 +1,37 @@
+/** The help text, in one place. */
+
+import { DEFAULT_CONTROL_SOCKET } from '../api/schema.ts';
+
+export const USAGE = `peregrine: a BGP-4 speaker and route-distribution daemon
+
+Run
+  peregrine run --config FILE                        stand-alone, from a YAML file (docs/stand-alone.md)
+  peregrine run --node NAME --datastore directory:PATH
+                                                     as a Calico node, from a directory of Calico resources
+  peregrine check --config FILE                      check a stand-alone file, start nothing
+  peregrine derive --node NAME --datastore directory:PATH [--json]
+                                                     what this node would do, offline
+
+Ask a running daemon
+  peregrine show status                              one page: revision, peers, tables, kernel, memory
+  peregrine show peers                               every session with its state and counters
+  peregrine show routes [PREFIX] [--longest] [--family ipv4-unicast|ipv6-unicast]
+                                                     all paths, the best one marked ">", and why the others are not
+  peregrine show received PEER                       what a peer sent, before policy
+  peregrine show advertised PEER                     what a peer was told
+  peregrine show kernel                              routes that were given to the kernel
+  peregrine peer PEER refresh-in|refresh-out|reset|enable|disable
+
+Options
+  --socket PATH     control socket (default ${DEFAULT_CONTROL_SOCKET})
+  --json            for programs: one JSON document, or one JSON value a line for lists
+  --log-level LEVEL debug, info, warn or error
+  --router-id ID    run and derive with --node: dotted quad, or "hash" (as CALICO_ROUTER_ID)
+  --version, --help
+
+Signals of a running daemon: SIGHUP reads the configuration again. SIGTERM and SIGINT end the process without telling
+the peers, so that graceful restart keeps the routes; SIGUSR1 closes all sessions with Cease / Administrative Shutdown
+and ends it. Kernel routes stay in both cases.
+
+Exit status: 0 done, 1 failed, 2 the command line or the configuration is wrong.
+`;
