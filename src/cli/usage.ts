@@ -27,6 +27,7 @@ Options
   --json            for programs: one JSON document, or one JSON value a line for lists
   --log-level LEVEL debug, info, warn or error
   --router-id ID    run and derive with --node: dotted quad, or "hash" (as CALICO_ROUTER_ID)
+  --kernel none     run: neither read nor write the kernel's routes (every next hop counts as reachable)
   --version, --help
 
 Signals of a running daemon: SIGHUP reads the configuration again. SIGTERM and SIGINT end the process without telling

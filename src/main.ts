@@ -1,0 +1,183 @@
+/**
+ * The command line: decides which mode runs and loads only the code of that mode. Usage errors end with status 2 and
+ * say what was wanted; everything else is in cli/ and daemon.ts.
+ */
+
+import { parseArgs } from 'node:util';
+import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
+import type { LogLevel } from './log/log.ts';
+import { VERSION } from './version.ts';
+
+const OPTIONS = {
+  config: { type: 'string' },
+  node: { type: 'string' },
+  datastore: { type: 'string' },
+  socket: { type: 'string' },
+  json: { type: 'boolean' },
+  longest: { type: 'boolean' },
+  family: { type: 'string' },
+  'log-level': { type: 'string' },
+  'router-id': { type: 'string' },
+  kernel: { type: 'string' },
+  version: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+class UsageError extends Error {}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+type Parsed = ReturnType<typeof parse>;
+type Values = Parsed['values'];
+
+function logLevel(values: Values): LogLevel | null {
+  const level = values['log-level'];
+  if (level === undefined) return null;
+  if (level === 'debug' || level === 'info' || level === 'warn' || level === 'error') return level;
+  throw new UsageError(`--log-level ${level}: wanted debug, info, warn or error`);
+}
+
+/** The node and the directory of `--node NAME --datastore directory:PATH`. */
+function calicoSource(values: Values): { node: string; directory: string } {
+  const { node, datastore } = values;
+  if (node === undefined || node === '') throw new UsageError('--node NAME is needed');
+  if (datastore === undefined) throw new UsageError('--datastore directory:PATH is needed');
+  const colon = datastore.indexOf(':');
+  const kind = colon < 0 ? datastore : datastore.slice(0, colon);
+  if (kind !== 'directory' || colon < 0 || colon === datastore.length - 1) {
+    throw new UsageError(`--datastore ${datastore}: wanted directory:PATH`);
+  }
+  return { node, directory: datastore.slice(colon + 1) };
+}
+
+function kernelBackend(values: Values): 'netlink' | 'none' | null {
+  const { kernel } = values;
+  if (kernel === undefined || kernel === 'netlink' || kernel === 'none') return kernel ?? null;
+  throw new UsageError(`--kernel ${kernel}: wanted netlink or none`);
+}
+
+function only(positionals: readonly string[], count: number, wanted: string): void {
+  if (positionals.length !== count) throw new UsageError(`wanted: peregrine ${wanted}`);
+}
+
+async function run(values: Values, positionals: readonly string[]): Promise<number> {
+  only(positionals, 1, 'run --config FILE, or run --node NAME --datastore directory:PATH');
+  const common = {
+    socketPath: values.socket ?? null,
+    logLevel: logLevel(values),
+    routerId: values['router-id'] ?? null,
+    kernelBackend: kernelBackend(values),
+  };
+  if (values.config !== undefined) {
+    if (values.node !== undefined || values.datastore !== undefined) {
+      throw new UsageError('--config and --node/--datastore exclude each other');
+    }
+    const { runDaemon } = await import('./daemon.ts');
+    return runDaemon({ ...common, source: { kind: 'file', path: values.config } });
+  }
+  const { node, directory } = calicoSource(values);
+  const { runDaemon } = await import('./daemon.ts');
+  return runDaemon({ ...common, source: { kind: 'directory', node, path: directory } });
+}
+
+async function show(values: Values, positionals: readonly string[]): Promise<number> {
+  const [, what, subject] = positionals;
+  const show = await import('./cli/show.ts');
+  const options = {
+    socketPath: values.socket ?? DEFAULT_CONTROL_SOCKET,
+    json: values.json ?? false,
+    family: values.family ?? null,
+    longest: values.longest ?? false,
+    write: (text: string) => void process.stdout.write(text),
+  };
+  switch (what) {
+    case 'status':
+      only(positionals, 2, 'show status');
+      await show.showStatus(options);
+      return 0;
+    case 'peers':
+      only(positionals, 2, 'show peers');
+      await show.showPeers(options);
+      return 0;
+    case 'routes':
+      if (positionals.length > 3) only(positionals, 3, 'show routes [PREFIX]');
+      await show.showRoutes(options, subject ?? null);
+      return 0;
+    case 'received':
+      only(positionals, 3, 'show received PEER');
+      await show.showReceived(options, subject);
+      return 0;
+    case 'advertised':
+      only(positionals, 3, 'show advertised PEER');
+      await show.showAdvertised(options, subject);
+      return 0;
+    case 'kernel':
+      only(positionals, 2, 'show kernel');
+      await show.showKernel(options);
+      return 0;
+    default:
+      throw new UsageError(`show ${what ?? ''}: wanted status, peers, routes, received, advertised or kernel`);
+  }
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parse(argv);
+  if (values.version) {
+    process.stdout.write(`peregrine ${VERSION} (Node.js ${process.version})\n`);
+    return 0;
+  }
+  const [command] = positionals;
+  if (values.help || command === 'help') {
+    const { USAGE } = await import('./cli/usage.ts');
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  switch (command) {
+    case 'run':
+      return run(values, positionals);
+    case 'check': {
+      only(positionals, 1, 'check --config FILE');
+      if (values.config === undefined) throw new UsageError('--config FILE is needed');
+      const { checkFile } = await import('./cli/offline.ts');
+      return checkFile(values.config, values.json ?? false);
+    }
+    case 'derive': {
+      only(positionals, 1, 'derive --node NAME --datastore directory:PATH');
+      const { node, directory } = calicoSource(values);
+      const { deriveOffline } = await import('./cli/offline.ts');
+      return deriveOffline(node, directory, values['router-id'] ?? null, values.json ?? false);
+    }
+    case 'show':
+      return show(values, positionals);
+    case 'peer': {
+      only(positionals, 3, 'peer PEER refresh-in|refresh-out|reset|enable|disable');
+      const { fetchOne } = await import('./cli/client.ts');
+      const path = `/v1/peers/${encodeURIComponent(positionals[1])}/${encodeURIComponent(positionals[2])}`;
+      const answer = await fetchOne<{ done: string }>(values.socket ?? DEFAULT_CONTROL_SOCKET, path, 'POST');
+      process.stdout.write(values.json ? `${JSON.stringify(answer)}\n` : `${answer.done}\n`);
+      return 0;
+    }
+    default:
+      throw new UsageError(command === undefined ? 'no command given' : `unknown command "${command}"`);
+  }
+}
+
+// A reader that has gone away (`| head`) is not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof Error)) throw error;
+  const isUsage = error instanceof UsageError;
+  process.stderr.write(`peregrine: ${error.message}\n${isUsage ? 'Try: peregrine --help\n' : ''}`);
+  process.exitCode = isUsage ? 2 : 1;
+}
