@@ -1,0 +1,160 @@
+/**
+ * The seam between the speaker and the kernel's routing table: what may be asked of it (`Fib`) and what it tells
+ * (`KernelListener`). Two back ends stand behind it: fib-netlink.ts (Linux) and fib-none.ts (route reflectors).
+ *
+ * The caller says what it wants per prefix and never looks at the table; the back end owns what is installed, keeps it
+ * so when others disturb it, and reports what it cannot do as values. Nothing here knows about BGP.
+ */
+
+import type { FamilyIndex } from '../../bgp/family.ts';
+import type { IpAddress, Prefix } from '../../bgp/ip.ts';
+
+/** One next hop of a route that we want in the kernel. */
+export interface FibHop {
+  /** Null: the destination is directly reachable through the interface. May be IPv6 for an IPv4 route (RFC 8950). */
+  readonly gateway: IpAddress | null;
+  /** 0 lets the kernel find the interface of the gateway. */
+  readonly interfaceIndex: number;
+  /** The gateway counts as reachable on the interface although no connected prefix covers it. */
+  readonly onlink: boolean;
+  /** Share of the traffic in a multipath route, 1..256. */
+  readonly weight: number;
+}
+
+/** What a prefix should look like in the kernel. Equal contents may be one shared object. */
+export interface FibEntry {
+  readonly type: 'unicast' | 'blackhole';
+  /** Kernel route priority; 0 is the kernel's default (0 for IPv4, 1024 for IPv6). */
+  readonly metric: number;
+  /** Empty for `blackhole`, one or more for `unicast`. */
+  readonly hops: readonly FibHop[];
+}
+
+export type KernelRouteType = 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
+
+/** A route that another program (or the kernel) has in our table. */
+export interface KernelRoute {
+  readonly prefix: Prefix;
+  readonly type: KernelRouteType;
+  /** Number from /etc/iproute2/rt_protos: 3 boot, 4 static, 12 bird, 16 dhcp, 80 Felix... */
+  readonly protocol: number;
+  readonly metric: number;
+  readonly hops: readonly FibHop[];
+}
+
+/** A network interface. `running` is the carrier; routes are usable when both `up` and `running`. */
+export interface KernelLink {
+  readonly index: number;
+  readonly name: string;
+  readonly up: boolean;
+  readonly running: boolean;
+  readonly loopback: boolean;
+  readonly mtuOctets: number;
+}
+
+/** An address of an interface with the prefix that it makes connected. */
+export interface InterfaceAddress {
+  readonly interfaceIndex: number;
+  readonly address: IpAddress;
+  readonly prefixLength: number;
+  /** Far end of a point-to-point interface: then the connected prefix is this address, not ours. */
+  readonly peer: IpAddress | null;
+}
+
+export type FibFailureReason =
+  /** EEXIST: another program has a route with the same prefix and metric; it was left alone. */
+  | 'foreign-route-exists'
+  /** ENETUNREACH, EHOSTUNREACH or EINVAL: the kernel does not accept the gateway. */
+  | 'gateway-unreachable'
+  /** ENETDOWN, ENODEV. */
+  | 'interface-unusable'
+  /** ENOMEM, ENOBUFS. */
+  | 'out-of-memory'
+  | 'not-permitted'
+  | 'other';
+
+/** A wanted route that is not (or not as wanted) in the kernel, and why. It is tried again when something changes. */
+export interface FibFailure {
+  readonly prefix: Prefix;
+  readonly entry: FibEntry;
+  readonly reason: FibFailureReason;
+  readonly errno: number;
+  /** For people: errno's name and the kernel's own words when it gave some. */
+  readonly message: string;
+}
+
+/** Told by the back end, always from the event loop and never from inside a call to `Fib`, except `start`. */
+export interface KernelListener {
+  /** A link is new or something in it changed. */
+  linkChanged(link: KernelLink): void;
+  linkRemoved(link: KernelLink): void;
+  addressAdded(address: InterfaceAddress): void;
+  addressRemoved(address: InterfaceAddress): void;
+  /** The best (lowest metric) foreign route of a prefix is new or different. */
+  routeLearned(route: KernelRoute): void;
+  /** The prefix has no foreign route any more; `route` is the one that was told last. */
+  routeLost(route: KernelRoute): void;
+  routeFailed(failure: FibFailure): void;
+  /** The kernel's tables were read as a whole and compared; the differences have been told before this. */
+  resynced(reason: ResyncReason): void;
+}
+
+export type ResyncReason =
+  | 'start'
+  /** ENOBUFS: the kernel dropped notifications because we were too slow. */
+  | 'notifications-lost'
+  /** Somebody changed a protocol-12 route in a way that the notification alone does not explain. */
+  | 'own-routes-disturbed'
+  | 'requested';
+
+export interface FibCounters {
+  /** Own routes believed to be in the kernel, by family. */
+  installed: [number, number];
+  /** Own routes found at start and not refreshed yet. */
+  stale: number;
+  added: number;
+  changed: number;
+  deleted: number;
+  failed: number;
+  /** Own routes that were put back after somebody removed or changed them. */
+  restored: number;
+  resyncs: number;
+}
+
+export interface FibStartResult {
+  /** Own routes (by protocol) that an earlier run left behind. They stay until refreshed or swept. */
+  readonly adopted: number;
+  readonly learned: number;
+}
+
+/** Why a back end could not start: a value for the start-up report. */
+export interface FibStartError {
+  readonly error: string;
+}
+
+export interface Fib {
+  readonly backend: 'netlink' | 'none';
+  /** Reads links, addresses and routes (telling the listener), then follows them. Wishes given before are kept. */
+  start(): Promise<FibStartResult | FibStartError>;
+  /** From now on this prefix should be so. Lanes as in bgp/ip.ts; b, c, d are 0 for IPv4. Never blocks, never throws. */
+  replace(family: FamilyIndex, a: number, b: number, c: number, d: number, length: number, entry: FibEntry): void;
+  /** We want no route for this prefix any more. */
+  remove(family: FamilyIndex, a: number, b: number, c: number, d: number, length: number): void;
+  /** Removes own routes of an earlier run that nobody asked for since; returns how many. */
+  sweepStale(): number;
+  /** Reads everything again and compares, as after lost notifications. */
+  resync(): Promise<void>;
+  /** Resolves when nothing is waiting to be written. */
+  settled(): Promise<void>;
+  /** Wanted routes that are not in the kernel. */
+  failures(): FibFailure[];
+  links(): KernelLink[];
+  addresses(): InterfaceAddress[];
+  /** Index of the interface with this name, 0 when there is none. */
+  interfaceIndex(name: string): number;
+  /** Name of the interface with this index, empty when there is none. */
+  interfaceName(index: number): string;
+  counters(): FibCounters;
+  /** Stops following and writing; installed routes stay. */
+  close(): void;
+}
