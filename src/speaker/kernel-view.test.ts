@@ -1,0 +1,93 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { formatAddress, type IpAddress, parseAddress, parsePrefix } from '../../bgp/ip.ts';
+import type { KernelLink, KernelRoute } from '../kernel/fib.ts';
+import { INDIRECT_COST, KernelView } from './kernel-view.ts';
+
+const ip = (text: string): IpAddress => parseAddress(text)!;
+const link = (index: number, up = true): KernelLink => ({
+  index,
+  name: `eth${index}`,
+  up,
+  running: up,
+  loopback: false,
+  mtuOctets: 1500,
+});
+const route = (
+  prefix: string,
+  gateway: string | null,
+  interfaceIndex: number,
+  type: KernelRoute['type'] = 'unicast',
+): KernelRoute => ({
+  prefix: parsePrefix(prefix)!,
+  type,
+  protocol: 3,
+  metric: 0,
+  hops:
+    type === 'unicast'
+      ? [{ gateway: gateway === null ? null : ip(gateway), interfaceIndex, onlink: false, weight: 1 }]
+      : [],
+});
+
+describe('next-hop resolution through the kernel', () => {
+  let view: KernelView;
+  const resolve = (text: string): string => {
+    const { family, a, b, c, d } = ip(text);
+    const answer = view.resolve(family, a, b, c, d);
+    if (answer === null) return 'unresolvable';
+    return `${answer.gateway === null ? 'direct' : `via ${formatAddress(answer.gateway)}`} dev ${answer.interfaceIndex} cost ${answer.cost}`;
+  };
+
+  beforeEach(() => {
+    view = new KernelView();
+    view.setLink(link(2));
+    view.addAddress({ interfaceIndex: 2, address: ip('10.0.0.1'), prefixLength: 24, peer: null });
+    view.addAddress({ interfaceIndex: 2, address: ip('fd00::1'), prefixLength: 64, peer: null });
+  });
+
+  test.each([
+    ['an address on a connected subnet is direct', '10.0.0.9', 'direct dev 2 cost 0'],
+    ['IPv6 likewise', 'fd00::9', 'direct dev 2 cost 0'],
+    ['an address that nothing covers', '192.0.2.1', 'unresolvable'],
+  ])('%s', (_, address, expected) => expect(resolve(address)).toBe(expected));
+
+  test('a default route makes everything resolvable through its gateway, at a higher cost', () => {
+    view.learn(route('0.0.0.0/0', '10.0.0.254', 2));
+    expect(resolve('192.0.2.1')).toBe(`via 10.0.0.254 dev 2 cost ${INDIRECT_COST}`);
+  });
+
+  test('the longest match counts, and a blackhole there makes unresolvable', () => {
+    view.learn(route('0.0.0.0/0', '10.0.0.254', 2));
+    view.learn(route('192.0.2.0/24', null, 0, 'blackhole'));
+    expect(resolve('192.0.2.1')).toBe('unresolvable');
+    view.lose(route('192.0.2.0/24', null, 0, 'blackhole'));
+    expect(resolve('192.0.2.1')).toContain('via 10.0.0.254');
+  });
+
+  test('a route without gateway (a workload) is direct', () => {
+    view.setLink(link(7));
+    view.learn(route('192.168.1.2/32', null, 7));
+    expect(resolve('192.168.1.2')).toBe('direct dev 7 cost 0');
+  });
+
+  test('an interface that goes down takes its subnet with it, and says that something changed', () => {
+    view.takeChanged();
+    view.setLink(link(2, false));
+    expect(view.takeChanged()).toBe(true);
+    expect(view.takeChanged()).toBe(false);
+    expect(resolve('10.0.0.9')).toBe('unresolvable');
+  });
+
+  test('a host route of ours counts only while its gateway is on a connected subnet', () => {
+    view.setVia(parsePrefix('10.225.0.4/32')!, ip('10.0.0.254'));
+    expect(resolve('10.225.0.4')).toBe(`via 10.0.0.254 dev 2 cost ${INDIRECT_COST}`);
+    view.removeAddress({ interfaceIndex: 2, address: ip('10.0.0.1'), prefixLength: 24, peer: null });
+    expect(resolve('10.225.0.4')).toBe('unresolvable');
+  });
+
+  test('one subnet on two interfaces survives the loss of one', () => {
+    view.setLink(link(3));
+    view.addAddress({ interfaceIndex: 3, address: ip('10.0.0.2'), prefixLength: 24, peer: null });
+    view.setLink(link(2, false));
+    expect(resolve('10.0.0.9')).toBe('direct dev 3 cost 0');
+  });
+});

@@ -1,0 +1,219 @@
+/**
+ * What the kernel told us, in the form that the speaker asks for it: how an address is reached (RFC 4271 9.1.2.1),
+ * which addresses are our own, which connected prefixes and foreign routes there are.
+ *
+ * Resolution is the longest match over connected prefixes of usable interfaces, foreign kernel routes and the host
+ * routes that we originate; never over BGP routes. As in BIRD a next hop behind a gateway costs more than one on a
+ * connected subnet, so that the two are never merged.
+ */
+
+import { FAMILY_IPV4, type FamilyIndex } from '../../bgp/family.ts';
+import { type IpAddress, laneMask, type Prefix, prefixOf } from '../../bgp/ip.ts';
+import type { Resolution } from '../../rib/next-hop.ts';
+import type { InterfaceAddress, KernelLink, KernelRoute } from '../kernel/fib.ts';
+
+/** Cost of a next hop that is not on a connected subnet; there is no IGP that could tell a better one. */
+export const INDIRECT_COST = 0x80000000;
+
+/** Longest-prefix match for thousands of entries: one map per prefix length in use. */
+export class PrefixMap<T> {
+  readonly #families: [Map<number, Map<string, T>>, Map<number, Map<string, T>>] = [new Map(), new Map()];
+  /** Prefix lengths in use, longest first. */
+  readonly #lengths: [number[], number[]] = [[], []];
+
+  set(prefix: Prefix, value: T): void {
+    const lengths = this.#families[prefix.family];
+    let entries = lengths.get(prefix.length);
+    if (entries === undefined) {
+      entries = new Map();
+      lengths.set(prefix.length, entries);
+      this.#lengths[prefix.family] = [...lengths.keys()].sort((x, y) => y - x);
+    }
+    entries.set(key(prefix.a, prefix.b, prefix.c, prefix.d), value);
+  }
+
+  get(prefix: Prefix): T | undefined {
+    return this.#families[prefix.family].get(prefix.length)?.get(key(prefix.a, prefix.b, prefix.c, prefix.d));
+  }
+
+  delete(prefix: Prefix): void {
+    const lengths = this.#families[prefix.family];
+    const entries = lengths.get(prefix.length);
+    entries?.delete(key(prefix.a, prefix.b, prefix.c, prefix.d));
+    if (entries?.size !== 0) return;
+    lengths.delete(prefix.length);
+    this.#lengths[prefix.family] = [...lengths.keys()].sort((x, y) => y - x);
+  }
+
+  longestMatch(family: FamilyIndex, a: number, b: number, c: number, d: number): T | undefined {
+    for (const length of this.#lengths[family]) {
+      const found = this.#families[family]
+        .get(length)
+        ?.get(
+          family === FAMILY_IPV4
+            ? key((a & laneMask(length, 0)) >>> 0, 0, 0, 0)
+            : key(
+                (a & laneMask(length, 0)) >>> 0,
+                (b & laneMask(length, 1)) >>> 0,
+                (c & laneMask(length, 2)) >>> 0,
+                (d & laneMask(length, 3)) >>> 0,
+              ),
+        );
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+}
+
+function key(a: number, b: number, c: number, d: number): string {
+  return b === 0 && c === 0 && d === 0 ? `${a}` : `${a}.${b}.${c}.${d}`;
+}
+
+interface Reach {
+  /** Interfaces with an address of this prefix; the first usable one counts. */
+  connected: number[];
+  foreign: KernelRoute | null;
+  /** Gateway of a host route that we originate (`reachableBy`). */
+  via: IpAddress | null;
+}
+
+export class KernelView {
+  readonly #reach = new PrefixMap<Reach>();
+  readonly #links = new Map<number, KernelLink>();
+  readonly #addresses = new Map<string, InterfaceAddress>();
+  readonly #routes = new Map<string, KernelRoute>();
+  #changed = false;
+
+  /** True once after anything changed that may change a resolution. */
+  takeChanged(): boolean {
+    const changed = this.#changed;
+    this.#changed = false;
+    return changed;
+  }
+
+  setLink(link: KernelLink): void {
+    const known = this.#links.get(link.index);
+    this.#links.set(link.index, link);
+    if (known === undefined || isUsable(known) !== isUsable(link)) this.#changed = true;
+  }
+
+  removeLink(link: KernelLink): void {
+    this.#links.delete(link.index);
+    this.#changed = true;
+  }
+
+  addAddress(address: InterfaceAddress): void {
+    const id = addressKey(address);
+    if (this.#addresses.has(id)) return;
+    this.#addresses.set(id, address);
+    const reach = this.#reachOf(connectedPrefix(address));
+    reach.connected.push(address.interfaceIndex);
+    this.#changed = true;
+  }
+
+  removeAddress(address: InterfaceAddress): void {
+    if (!this.#addresses.delete(addressKey(address))) return;
+    const prefix = connectedPrefix(address);
+    const reach = this.#reachOf(prefix);
+    const at = reach.connected.indexOf(address.interfaceIndex);
+    if (at >= 0) reach.connected.splice(at, 1);
+    this.#dropIfEmpty(prefix, reach);
+  }
+
+  learn(route: KernelRoute): void {
+    this.#reachOf(route.prefix).foreign = route;
+    this.#routes.set(routeKey(route.prefix), route);
+    this.#changed = true;
+  }
+
+  lose(route: KernelRoute): void {
+    const reach = this.#reachOf(route.prefix);
+    reach.foreign = null;
+    this.#routes.delete(routeKey(route.prefix));
+    this.#dropIfEmpty(route.prefix, reach);
+  }
+
+  /** A host route that we originate, or null when we do not any more. */
+  setVia(prefix: Prefix, gateway: IpAddress | null): void {
+    const reach = this.#reachOf(prefix);
+    reach.via = gateway;
+    this.#dropIfEmpty(prefix, reach);
+  }
+
+  resolve(family: FamilyIndex, a: number, b: number, c: number, d: number): Resolution | null {
+    return this.#resolve(family, a, b, c, d, 0);
+  }
+
+  ownAddresses(): IpAddress[] {
+    return [...this.#addresses.values()].map(({ address }) => address);
+  }
+
+  addresses(): Iterable<InterfaceAddress> {
+    return this.#addresses.values();
+  }
+
+  routes(): Iterable<KernelRoute> {
+    return this.#routes.values();
+  }
+
+  link(index: number): KernelLink | undefined {
+    return this.#links.get(index);
+  }
+
+  #resolve(family: FamilyIndex, a: number, b: number, c: number, d: number, depth: number): Resolution | null {
+    const reach = this.#reach.longestMatch(family, a, b, c, d);
+    if (reach === undefined || depth > 3) return null;
+    for (const interfaceIndex of reach.connected) {
+      const link = this.#links.get(interfaceIndex);
+      if (link !== undefined && isUsable(link)) return { cost: 0, gateway: null, interfaceIndex };
+    }
+    if (reach.via !== null) {
+      const via = this.#resolve(reach.via.family, reach.via.a, reach.via.b, reach.via.c, reach.via.d, depth + 1);
+      // Only a gateway on a connected subnet makes the route active (section 4.8 of Calico's semantics).
+      if (via !== null && via.gateway === null) {
+        return { cost: INDIRECT_COST, gateway: reach.via, interfaceIndex: via.interfaceIndex };
+      }
+    }
+    const { foreign } = reach;
+    if (foreign === null || foreign.type !== 'unicast') return null;
+    for (const hop of foreign.hops) {
+      const link = this.#links.get(hop.interfaceIndex);
+      if (link === undefined || !isUsable(link)) continue;
+      return hop.gateway === null
+        ? { cost: 0, gateway: null, interfaceIndex: hop.interfaceIndex }
+        : { cost: INDIRECT_COST, gateway: hop.gateway, interfaceIndex: hop.interfaceIndex };
+    }
+    return null;
+  }
+
+  #reachOf(prefix: Prefix): Reach {
+    let reach = this.#reach.get(prefix);
+    if (reach === undefined) {
+      reach = { connected: [], foreign: null, via: null };
+      this.#reach.set(prefix, reach);
+    }
+    return reach;
+  }
+
+  #dropIfEmpty(prefix: Prefix, reach: Reach): void {
+    if (reach.connected.length === 0 && reach.foreign === null && reach.via === null) this.#reach.delete(prefix);
+    this.#changed = true;
+  }
+}
+
+export function isUsable(link: KernelLink): boolean {
+  return link.up && link.running;
+}
+
+/** The prefix that an interface address makes directly reachable. */
+export function connectedPrefix({ address, peer, prefixLength }: InterfaceAddress): Prefix {
+  return prefixOf(peer ?? address, prefixLength);
+}
+
+function addressKey({ interfaceIndex, address, prefixLength }: InterfaceAddress): string {
+  return `${interfaceIndex} ${address.family} ${key(address.a, address.b, address.c, address.d)}/${prefixLength}`;
+}
+
+function routeKey(prefix: Prefix): string {
+  return `${prefix.family} ${key(prefix.a, prefix.b, prefix.c, prefix.d)}/${prefix.length}`;
+}
