@@ -1,0 +1,296 @@
+/**
+ * The prefixes of one family: content to handle by a chained hash, handle to content by columns. Decides nothing about
+ * routes; `head` only says where the list of paths begins.
+ *
+ * The hash is a linear hash (Litwin): it grows by splitting one small group of buckets per few insertions, so there is
+ * never a rehash of everything. Eight neighbouring prefixes of one length share a group, that is one or two cache
+ * lines, because tables and withdrawals come in address order. A seed keeps peers from aiming at one chain.
+ */
+
+import { FAMILY_IPV4, type FamilyIndex } from '../bgp/family.ts';
+import { laneMask, type Prefix } from '../bgp/ip.ts';
+import { grownCapacity, grownUint8, grownUint16, grownUint32 } from './columns.ts';
+import type { PathRow } from './paths.ts';
+
+/** 0: none. */
+export type PrefixHandle = number;
+
+const GROUP_BITS = 3;
+const GROUP_BUCKETS = 1 << GROUP_BITS;
+const GROUP_MASK = GROUP_BUCKETS - 1;
+const FIRST_GROUPS = 16;
+/** In `length` of a handle that is not in use. */
+const FREE = 255;
+
+export class PrefixTable {
+  readonly family: FamilyIndex;
+  capacity: number;
+  /** Highest handle ever used + 1: `for (handle = 1; handle < end; handle++) if (isUsed(handle))`. */
+  end: number;
+  /** Prefixes in the table, also those that only a holder keeps. */
+  count: number;
+  laneA: Uint32Array;
+  /** Lanes b to d are empty arrays for IPv4. */
+  laneB: Uint32Array;
+  laneC: Uint32Array;
+  laneD: Uint32Array;
+  length: Uint8Array;
+  /** First path: the best one when its effective set is not 0; 0: no path. */
+  head: Uint32Array;
+  /** How many consumers have state for the prefix. */
+  holds: Uint16Array;
+  /** Next prefix of the same bucket; of free handles the next free one. */
+  #chain: Uint32Array;
+  #free: PrefixHandle;
+  #buckets: Uint32Array;
+  /** Groups at the start of this round of splits (a power of two), and how many of them have been split. */
+  #roundGroups: number;
+  #splitGroups: number;
+  readonly #seed: number;
+  /** Prefixes by length. */
+  readonly #lengthCount: Uint32Array;
+
+  constructor(family: FamilyIndex, seed = 0) {
+    this.family = family;
+    const capacity = grownCapacity(1);
+    const wide = family === FAMILY_IPV4 ? 0 : capacity;
+    this.capacity = capacity;
+    this.end = 1;
+    this.count = 0;
+    this.laneA = new Uint32Array(capacity);
+    this.laneB = new Uint32Array(wide);
+    this.laneC = new Uint32Array(wide);
+    this.laneD = new Uint32Array(wide);
+    this.length = new Uint8Array(capacity);
+    this.head = new Uint32Array(capacity);
+    this.holds = new Uint16Array(capacity);
+    this.#chain = new Uint32Array(capacity);
+    this.#free = 0;
+    this.#buckets = new Uint32Array(grownCapacity(FIRST_GROUPS * GROUP_BUCKETS));
+    this.#roundGroups = FIRST_GROUPS;
+    this.#splitGroups = 0;
+    this.#seed = seed | 0;
+    this.#lengthCount = new Uint32Array(129);
+  }
+
+  /** The handle of a prefix whose host bits are 0, or 0 when it is not in the table. */
+  find(a: number, b: number, c: number, d: number, length: number): PrefixHandle {
+    return this.family === FAMILY_IPV4
+      ? this.#find4(this.#buckets[this.#bucket4(a, length)], a, length)
+      : this.#find6(this.#buckets[this.#bucket6(a, b, c, d, length)], a, b, c, d, length);
+  }
+
+  /** The handle of a prefix whose host bits are 0, new when it is not in the table. Columns may be replaced. */
+  insert(a: number, b: number, c: number, d: number, length: number): PrefixHandle {
+    const isIpv4 = this.family === FAMILY_IPV4;
+    const bucket = isIpv4 ? this.#bucket4(a, length) : this.#bucket6(a, b, c, d, length);
+    const first = this.#buckets[bucket];
+    const known = isIpv4 ? this.#find4(first, a, length) : this.#find6(first, a, b, c, d, length);
+    if (known !== 0) return known;
+    let handle = this.#free;
+    if (handle !== 0) {
+      this.#free = this.#chain[handle];
+    } else {
+      handle = this.end;
+      if (handle >= this.capacity) this.#grow(handle + 1);
+      this.end = handle + 1;
+    }
+    this.laneA[handle] = a;
+    if (!isIpv4) {
+      this.laneB[handle] = b;
+      this.laneC[handle] = c;
+      this.laneD[handle] = d;
+    }
+    this.length[handle] = length;
+    this.#chain[handle] = first;
+    this.#buckets[bucket] = handle;
+    this.#lengthCount[length]++;
+    this.count++;
+    if (this.count > (this.#roundGroups + this.#splitGroups) << GROUP_BITS) this.#splitNextGroup();
+    return handle;
+  }
+
+  /** Keeps the handle from being reused while a consumer has state for it. */
+  hold(handle: PrefixHandle): void {
+    this.holds[handle]++;
+  }
+
+  release(handle: PrefixHandle): void {
+    if (--this.holds[handle] === 0 && this.head[handle] === 0) this.#remove(handle);
+  }
+
+  /** Removes the prefix when it has neither path nor holder. */
+  removeIfUnused(handle: PrefixHandle): void {
+    if (this.head[handle] === 0 && this.holds[handle] === 0) this.#remove(handle);
+  }
+
+  /** False for handles that stand for no prefix at the moment. */
+  isUsed(handle: PrefixHandle): boolean {
+    return handle > 0 && handle < this.end && this.length[handle] !== FREE;
+  }
+
+  /** The longest prefix with paths that contains the address and is not longer than maxLength; 0: none. */
+  longestMatch(a: number, b: number, c: number, d: number, maxLength = 128): PrefixHandle {
+    const bits = this.family === FAMILY_IPV4 ? 32 : 128;
+    for (let length = Math.min(maxLength, bits); length >= 0; length--) {
+      if (this.#lengthCount[length] === 0) continue;
+      const handle = this.find(
+        (a & laneMask(length, 0)) >>> 0,
+        (b & laneMask(length, 1)) >>> 0,
+        (c & laneMask(length, 2)) >>> 0,
+        (d & laneMask(length, 3)) >>> 0,
+        length,
+      );
+      if (handle !== 0 && this.head[handle] !== 0) return handle;
+    }
+    return 0;
+  }
+
+  /** The prefix as a value; not for hot code. */
+  describe(handle: PrefixHandle): Prefix {
+    const wide = this.family !== FAMILY_IPV4;
+    return {
+      family: this.family,
+      a: this.laneA[handle],
+      b: wide ? this.laneB[handle] : 0,
+      c: wide ? this.laneC[handle] : 0,
+      d: wide ? this.laneD[handle] : 0,
+      length: this.length[handle],
+    };
+  }
+
+  setHead(handle: PrefixHandle, row: PathRow): void {
+    this.head[handle] = row;
+  }
+
+  /** Octets that the table needs per prefix at rest. */
+  get octetsPerPrefix(): number {
+    const buckets = (this.#roundGroups + this.#splitGroups) * GROUP_BUCKETS * 4;
+    const columns = (this.family === FAMILY_IPV4 ? 4 : 16) + 1 + 4 + 2 + 4;
+    return columns + (this.count === 0 ? 0 : buckets / this.count);
+  }
+
+  #find4(first: PrefixHandle, a: number, length: number): PrefixHandle {
+    const laneA = this.laneA;
+    const lengths = this.length;
+    const chain = this.#chain;
+    let handle = first;
+    while (handle !== 0 && (laneA[handle] !== a || lengths[handle] !== length)) handle = chain[handle];
+    return handle;
+  }
+
+  #find6(first: PrefixHandle, a: number, b: number, c: number, d: number, length: number): PrefixHandle {
+    let handle = first;
+    while (
+      handle !== 0 &&
+      (this.laneB[handle] !== b ||
+        this.laneA[handle] !== a ||
+        this.laneC[handle] !== c ||
+        this.laneD[handle] !== d ||
+        this.length[handle] !== length)
+    ) {
+      handle = this.#chain[handle];
+    }
+    return handle;
+  }
+
+  #bucket4(a: number, length: number): number {
+    const key = length === 0 ? 0 : a >>> (32 - length);
+    return this.#bucketOf(mix((key >>> GROUP_BITS) ^ (length << 26) ^ this.#seed), key);
+  }
+
+  #bucket6(a: number, b: number, c: number, d: number, length: number): number {
+    const lane = length === 0 ? 0 : (length - 1) >>> 5;
+    const shift = 32 - (length - (lane << 5));
+    const last = lane === 0 ? a : lane === 1 ? b : lane === 2 ? c : d;
+    const key = length === 0 ? 0 : last >>> shift;
+    let hash = this.#seed ^ (length << 24);
+    if (lane > 0) hash = mix(hash ^ a);
+    if (lane > 1) hash = mix(hash ^ b);
+    if (lane > 2) hash = mix(hash ^ c);
+    return this.#bucketOf(mix(hash ^ (key >>> GROUP_BITS)), key);
+  }
+
+  /** The bucket within the group: by the lowest bits of the prefix, turned so that sparse tables spread too. */
+  #bucketOf(hash: number, key: number): number {
+    const round = this.#roundGroups;
+    let group = hash & (round * 2 - 1);
+    if (group >= round + this.#splitGroups) group &= round - 1;
+    return (group << GROUP_BITS) | ((key ^ (hash >>> 29)) & GROUP_MASK);
+  }
+
+  /** One step of growth: the next group of this round shares its prefixes with a new group at the end. */
+  #splitNextGroup(): void {
+    const from = this.#splitGroups;
+    const to = this.#roundGroups + from;
+    if ((to + 1) << GROUP_BITS > this.#buckets.length) {
+      this.#buckets = grownUint32(this.#buckets, grownCapacity((to + 1) << GROUP_BITS));
+    }
+    this.#splitGroups = from + 1;
+    for (let i = 0; i < GROUP_BUCKETS; i++) {
+      let handle = this.#buckets[(from << GROUP_BITS) + i];
+      this.#buckets[(from << GROUP_BITS) + i] = 0;
+      while (handle !== 0) {
+        const next = this.#chain[handle];
+        const bucket = this.#bucketOfHandle(handle);
+        this.#chain[handle] = this.#buckets[bucket];
+        this.#buckets[bucket] = handle;
+        handle = next;
+      }
+    }
+    if (this.#splitGroups === this.#roundGroups) {
+      this.#roundGroups *= 2;
+      this.#splitGroups = 0;
+    }
+  }
+
+  #bucketOfHandle(handle: PrefixHandle): number {
+    return this.family === FAMILY_IPV4
+      ? this.#bucket4(this.laneA[handle], this.length[handle])
+      : this.#bucket6(
+          this.laneA[handle],
+          this.laneB[handle],
+          this.laneC[handle],
+          this.laneD[handle],
+          this.length[handle],
+        );
+  }
+
+  #remove(handle: PrefixHandle): void {
+    const bucket = this.#bucketOfHandle(handle);
+    let at = this.#buckets[bucket];
+    if (at === handle) this.#buckets[bucket] = this.#chain[handle];
+    else {
+      while (this.#chain[at] !== handle) at = this.#chain[at];
+      this.#chain[at] = this.#chain[handle];
+    }
+    this.#lengthCount[this.length[handle]]--;
+    this.length[handle] = FREE;
+    this.#chain[handle] = this.#free;
+    this.#free = handle;
+    this.count--;
+  }
+
+  #grow(needed: number): void {
+    const capacity = grownCapacity(needed);
+    this.capacity = capacity;
+    this.laneA = grownUint32(this.laneA, capacity);
+    if (this.family !== FAMILY_IPV4) {
+      this.laneB = grownUint32(this.laneB, capacity);
+      this.laneC = grownUint32(this.laneC, capacity);
+      this.laneD = grownUint32(this.laneD, capacity);
+    }
+    this.length = grownUint8(this.length, capacity);
+    this.head = grownUint32(this.head, capacity);
+    this.holds = grownUint16(this.holds, capacity);
+    this.#chain = grownUint32(this.#chain, capacity);
+  }
+}
+
+/** Spreads 32 bits over 32 bits, one to one. */
+function mix(value: number): number {
+  let h = value;
+  h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
+  h = Math.imul(h ^ (h >>> 15), 0x735a2d97);
+  return h ^ (h >>> 15);
+}
