@@ -1,0 +1,168 @@
+/**
+ * OpenBGPD (portable) as a peer: one configuration file, written anew and reloaded for every change, and bgpctl over a
+ * control socket of its own. Its two inner processes live in the chroot of user _openbgpd, which Debian only makes when
+ * the service starts, so it is made here. It programs no routes on Linux.
+ */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type Announcement,
+  familyOf,
+  type Neighbour,
+  type Origin,
+  type ReceivedRoute,
+  type RouterConfig,
+  type RouterContext,
+  type RouterDriver,
+} from './router.ts';
+
+const START_DEADLINE_MS = 10_000;
+const CHROOT = '/run/openbgpd';
+const ORIGINS: { readonly [word: string]: Origin } = { IGP: 'igp', EGP: 'egp', incomplete: 'incomplete' };
+
+interface OpenbgpdRoute {
+  readonly prefix: string;
+  readonly aspath: string;
+  readonly exit_nexthop: string;
+  readonly origin: string;
+  readonly metric: number;
+  readonly localpref: number;
+  readonly path_id?: number;
+  readonly communities?: readonly string[];
+  readonly extended_communities?: readonly string[];
+  readonly large_communities?: readonly string[];
+  readonly attributes?: readonly {
+    readonly type: string;
+    readonly originator?: string;
+    readonly cluster_list?: readonly string[];
+  }[];
+  readonly originator?: string;
+  readonly cluster_list?: readonly string[];
+}
+
+export const OPENBGPD: RouterDriver = {
+  kind: 'openbgpd',
+
+  async start(router) {
+    mkdirSync(CHROOT, { recursive: true });
+    const configPath = writeConfig(router);
+    const daemon = router.lab.spawn(router.namespace, ['/usr/sbin/bgpd', '-d', '-v', '-f', configPath]);
+    await daemon.ready('bgpctl answers', START_DEADLINE_MS, async () => {
+      const answer = await bgpctl(router, 'show', 'neighbor');
+      return router.config.neighbours.every((neighbour) => answer.includes(neighbour.address)) ? true : null;
+    });
+    return daemon;
+  },
+
+  async session(router, neighbour) {
+    const answer = await bgpctl(router, '-j', 'show', 'neighbor', neighbour.address);
+    const text = /"state":\s*"([^"]+)"/.exec(answer)?.[1] ?? 'no session';
+    return { isEstablished: text === 'Established', text };
+  },
+
+  async received(router, neighbour, family) {
+    const answer = await bgpctl(router, '-j', 'show', 'rib', 'in', 'detail', 'neighbor', neighbour.address);
+    const { rib = [] } = JSON.parse(answer) as { readonly rib?: readonly OpenbgpdRoute[] };
+    return rib.filter((route) => familyOf(route.prefix) === family).map(routeFrom);
+  },
+
+  announce: reload,
+  withdraw: reload,
+
+  async requestRefresh(router, neighbour) {
+    await bgpctl(router, 'neighbor', neighbour.address, 'refresh');
+  },
+
+  async disable(router, neighbour, reason) {
+    await bgpctl(router, 'neighbor', neighbour.address, 'down', reason);
+  },
+};
+
+function socketPath(router: RouterContext): string {
+  return join(router.folder, 'bgpd.sock');
+}
+
+function bgpctl(router: RouterContext, ...command: readonly string[]): Promise<string> {
+  return router.command(['bgpctl', '-s', socketPath(router), ...command]);
+}
+
+async function reload(router: RouterContext): Promise<void> {
+  writeConfig(router);
+  await bgpctl(router, 'reload');
+}
+
+function writeConfig(router: RouterContext): string {
+  const path = join(router.folder, 'bgpd.conf');
+  // bgpd refuses a configuration that others may read.
+  writeFileSync(path, renderOpenbgpd(router.config, socketPath(router)), { mode: 0o600 });
+  return path;
+}
+
+function renderOpenbgpd(config: RouterConfig, socket: string): string {
+  const listen = new Set(config.neighbours.map((neighbour) => neighbour.localAddress));
+  const lines = [
+    `AS ${config.localAs}`,
+    `router-id ${config.routerId}`,
+    ...[...listen].map((address) => `listen on ${address}`),
+    'fib-update no',
+    `socket "${socket}"`,
+    // Every route of ours is to be seen by the neighbour, also when it is not the best here.
+    'nexthop qualify via default',
+    ...config.networks.map(renderNetwork),
+  ];
+  if (config.neighbours.some((neighbour) => neighbour.holdTimeSeconds < 3)) throw new Error('hold time below 3');
+  for (const neighbour of config.neighbours) lines.push(...renderNeighbour(neighbour));
+  return [...lines, 'allow from any', 'allow to any', ''].join('\n');
+}
+
+function renderNetwork(network: Announcement): string {
+  const set = [`origin ${network.origin}`];
+  if (network.med !== null) set.push(`med ${network.med}`);
+  if (network.localPref !== null) set.push(`localpref ${network.localPref}`);
+  for (const community of network.communities) set.push(`community ${community}`);
+  for (const large of network.largeCommunities) set.push(`large-community ${large}`);
+  for (const extended of network.extendedCommunities) set.push(`ext-community ${extended.replace(':', ' ')}`);
+  return `network ${network.prefix} set { ${set.join(' ')} }`;
+}
+
+function renderNeighbour(neighbour: Neighbour): readonly string[] {
+  const offers = (family: string): string => (neighbour.families.includes(family as never) ? 'unicast' : 'none');
+  const lines = [
+    `neighbor ${neighbour.address} {`,
+    `  remote-as ${neighbour.as}`,
+    `  local-address ${neighbour.localAddress}`,
+    `  holdtime ${neighbour.holdTimeSeconds}`,
+    `  announce IPv4 ${offers('ipv4-unicast')}`,
+    `  announce IPv6 ${offers('ipv6-unicast')}`,
+    `  announce as-4byte ${neighbour.fourOctetAs ? 'yes' : 'no'}`,
+    `  announce restart ${neighbour.gracefulRestartSeconds === null ? 'no' : 'yes'}`,
+    `  announce add-path recv ${neighbour.addPathReceive ? 'yes' : 'no'}`,
+    `  announce add-path send ${neighbour.addPathSend ? 'all' : 'no'}`,
+  ];
+  if (neighbour.passive) lines.push('  passive');
+  if (neighbour.password !== null) lines.push(`  tcp md5sig password "${neighbour.password}"`);
+  if (neighbour.gtsm) lines.push('  ttl-security yes');
+  if (neighbour.reflectorClient) lines.push('  route-reflector');
+  return [...lines, '}'];
+}
+
+function routeFrom(route: OpenbgpdRoute): ReceivedRoute {
+  return {
+    prefix: route.prefix,
+    nextHop: route.exit_nexthop,
+    asPath: route.aspath
+      .split(' ')
+      .filter((word) => word !== '')
+      .map(Number),
+    origin: ORIGINS[route.origin] ?? 'igp',
+    med: route.metric,
+    localPref: route.localpref,
+    communities: route.communities ?? [],
+    largeCommunities: route.large_communities ?? [],
+    extendedCommunities: (route.extended_communities ?? []).map((word) => word.replace(' ', ':')),
+    originatorId: route.originator ?? null,
+    clusterList: route.cluster_list ?? [],
+    pathId: route.path_id ?? null,
+  };
+}
