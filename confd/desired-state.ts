@@ -70,6 +70,11 @@ export interface Condition {
 export interface DesiredState {
   /** Datastore revision or content hash that this was derived from. */
   readonly revision: string;
+  /**
+   * Why this says nothing about what should be done (own node unknown, no router id): such a state must not replace a
+   * running one. Absent when the state is complete.
+   */
+  readonly incomplete?: string;
   readonly nodeName: string | null;
   /** Dotted quad. */
   readonly routerId: string;
