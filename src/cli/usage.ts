@@ -30,9 +30,9 @@ Options
   --kernel none     run: neither read nor write the kernel's routes (every next hop counts as reachable)
   --version, --help
 
-Signals of a running daemon: SIGHUP reads the configuration again. SIGTERM and SIGINT end the process without telling
-the peers, so that graceful restart keeps the routes; SIGUSR1 closes all sessions with Cease / Administrative Shutdown
-and ends it. Kernel routes stay in both cases.
+Signals of a running daemon: SIGHUP reads the configuration again. SIGTERM ends the process without telling the
+peers, so that graceful restart keeps the routes. SIGINT (Ctrl-C) closes all sessions with Cease / Administrative
+Shutdown and ends it. Kernel routes stay in both cases.
 
 Exit status: 0 done, 1 failed, 2 the command line or the configuration is wrong.
 `;

@@ -1,0 +1,414 @@
+/**
+ * Drives the session machine of one peer (bgp/fsm): turns sockets, timers and messages into its events and carries out
+ * its actions. UPDATEs and KEEPALIVEs of an established session do not go through the machine: they restart the hold
+ * timer here by noting the time, and UPDATEs go straight to the RIB.
+ */
+
+import type { Socket } from 'node:net';
+import { FAMILY_NAMES, type FamilyIndex, familyIndex } from '../../bgp/family.ts';
+import type { Action, OutgoingMessage } from '../../bgp/fsm/action.ts';
+import { type Event, timerExpired } from '../../bgp/fsm/event.ts';
+import type { DownReason } from '../../bgp/fsm/reason.ts';
+import { createPeer, type FsmState, type PeerState, peerStateOf } from '../../bgp/fsm/state.ts';
+import type { ConnectionId, Timer } from '../../bgp/fsm/timers.ts';
+import { step } from '../../bgp/fsm/transition.ts';
+import {
+  MESSAGE_KEEPALIVE,
+  MESSAGE_NOTIFICATION,
+  MESSAGE_OPEN,
+  MESSAGE_ROUTE_REFRESH,
+  MESSAGE_UPDATE,
+} from '../../bgp/iana.ts';
+import type { NegotiatedSession } from '../../bgp/negotiated.ts';
+import type { SessionConfig } from '../../bgp/session-config.ts';
+import { type NotificationError, TREATMENT_RESET } from '../../bgp/wire/error.ts';
+import { finishMessage, startMessage } from '../../bgp/wire/header.ts';
+import { decodeNotification, encodeNotification } from '../../bgp/wire/notification.ts';
+import { decodeOpen, encodeOpen } from '../../bgp/wire/open.ts';
+import { decodeRouteRefresh } from '../../bgp/wire/route-refresh.ts';
+import { updateContextOf } from '../../bgp/wire/update-context.ts';
+import { UpdateReader } from '../../bgp/wire/update-reader.ts';
+import type { ReceiveOutcome } from '../../rib/rib.ts';
+import type { Log } from '../log/log.ts';
+import type { ConnectionFailure, PendingConnection } from '../net/connection.ts';
+import type { Clock } from './clock.ts';
+import { type ConnectionOwner, PeerConnection } from './peer-connection.ts';
+import { PeerTimers } from './peer-timers.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const KEEPALIVE: Uint8Array = finishMessage(startMessage(MESSAGE_KEEPALIVE));
+
+/** What a driver needs from the speaker around it. */
+export interface PeerHost {
+  readonly clock: Clock;
+  readonly log: Log;
+  dial(
+    driver: PeerDriver,
+    timeoutMs: number,
+    handlers: { connected(socket: Socket): void; failed(failure: ConnectionFailure): void },
+  ): PendingConnection;
+  sessionEstablished(driver: PeerDriver, session: NegotiatedSession, socket: Socket): void;
+  sessionDown(driver: PeerDriver, retain: readonly [boolean, boolean]): void;
+  removeStaleRoutes(driver: PeerDriver, family: FamilyIndex): void;
+  markLongLivedStale(driver: PeerDriver, family: FamilyIndex): void;
+  updateReceived(driver: PeerDriver, reader: UpdateReader, treatment: number): ReceiveOutcome;
+  refreshReceived(driver: PeerDriver, family: FamilyIndex, subtype: 'request' | 'begin' | 'end'): void;
+  /** Something was received that may have made work, or the socket takes octets again. */
+  peerHasWork(driver: PeerDriver): void;
+}
+
+export interface PeerError {
+  readonly atWallMs: number;
+  readonly reason: DownReason;
+}
+
+export class PeerDriver implements ConnectionOwner {
+  config: SessionConfig;
+  state: PeerState;
+  /** The established session's connection; null while there is none. */
+  connection: PeerConnection | null = null;
+  session: NegotiatedSession | null = null;
+  stateSinceMs: number;
+  lastError: PeerError | null = null;
+  messagesReceived = 0;
+  messagesSent = 0;
+  updatesReceived = 0;
+  /** Index of the peer in the RIB. */
+  ribIndex = 0;
+  /** Octets of connections that are closed by now. */
+  #octetsReceivedBefore = 0;
+  #octetsSentBefore = 0;
+  readonly #host: PeerHost;
+  readonly #connections = new Map<ConnectionId, PeerConnection>();
+  readonly #dialling = new Map<ConnectionId, PendingConnection>();
+  readonly #timers: PeerTimers;
+  #reader: UpdateReader | null = null;
+  #lastReceivedMs = 0;
+  #nextIncoming = 1;
+  #queue: Event[] = [];
+  #isStepping = false;
+
+  constructor(config: SessionConfig, host: PeerHost) {
+    this.config = config;
+    this.#host = host;
+    this.state = createPeer(config);
+    this.stateSinceMs = host.clock.nowMs();
+    this.#timers = new PeerTimers(host.clock, (timer) => this.#timerExpired(timer));
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  get fsmState(): FsmState {
+    return peerStateOf(this.state);
+  }
+
+  get octetsReceived(): number {
+    return this.#octetsReceivedBefore + (this.connection?.octetsReceived ?? 0);
+  }
+
+  get octetsSent(): number {
+    return this.#octetsSentBefore + (this.connection?.octetsSent ?? 0);
+  }
+
+  /** Events that arise while one is being worked off wait for their turn: `step` is never re-entered. */
+  dispatch(event: Event): void {
+    this.#queue.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    const before = this.fsmState;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        const { state, actions } = step(this.state, next);
+        this.state = state;
+        for (const action of actions) this.#perform(action);
+      }
+    } finally {
+      this.#isStepping = false;
+    }
+    if (this.fsmState !== before) {
+      this.stateSinceMs = this.#host.clock.nowMs();
+      this.#host.log.debug('PEER_STATE', { peer: this.name, from: before, to: this.fsmState }, 'session state');
+    }
+  }
+
+  /** Takes over a connection that this peer opened. */
+  accept(socket: Socket): void {
+    const id: ConnectionId = `in-${this.#nextIncoming++}`;
+    this.#connections.set(id, new PeerConnection(id, socket, this, this.#host.clock.nowMs));
+    this.dispatch({ type: 'incomingConnectionOpened', connectionId: id });
+  }
+
+  configure(config: SessionConfig): void {
+    this.config = config;
+    this.dispatch({ type: 'configure', config });
+  }
+
+  /** Drops timers, dials and connections without a word; for a peer that is removed after its stop. */
+  dispose(): void {
+    this.#timers.stopAll();
+    for (const dial of this.#dialling.values()) dial.abort();
+    this.#dialling.clear();
+    for (const connection of this.#connections.values()) connection.close(false);
+    this.#connections.clear();
+  }
+
+  // --- what connections report ---
+
+  messageReceived(connection: PeerConnection, octets: Uint8Array, start: number, end: number): void {
+    this.messagesReceived++;
+    const type = octets[start + 18];
+    if (connection === this.connection) {
+      this.#lastReceivedMs = this.#host.clock.nowMs();
+      if (type === MESSAGE_UPDATE) return this.#updateReceived(connection, octets, start, end);
+      if (type === MESSAGE_KEEPALIVE) return;
+    }
+    const connectionId = connection.id;
+    switch (type) {
+      case MESSAGE_OPEN: {
+        const result = decodeOpen(octets, start, end);
+        if (result.ok) this.dispatch({ type: 'openReceived', connectionId, open: result.message });
+        else this.dispatch({ type: 'messageMalformed', connectionId, error: result.error });
+        return;
+      }
+      case MESSAGE_UPDATE:
+        this.dispatch({ type: 'updateReceived', connectionId });
+        return;
+      case MESSAGE_KEEPALIVE:
+        this.dispatch({ type: 'keepaliveReceived', connectionId });
+        return;
+      case MESSAGE_NOTIFICATION: {
+        const notification = decodeNotification(octets, start, end);
+        this.dispatch({ type: 'notificationReceived', connectionId, notification });
+        return;
+      }
+      case MESSAGE_ROUTE_REFRESH:
+        this.#refreshReceived(connection, octets, start, end);
+        return;
+    }
+  }
+
+  headerMalformed(connection: PeerConnection, error: NotificationError): void {
+    this.dispatch({ type: 'messageMalformed', connectionId: connection.id, error });
+  }
+
+  connectionLost(connection: PeerConnection, error: string | null): void {
+    this.#forget(connection);
+    this.dispatch({ type: 'connectionFailed', connectionId: connection.id, error });
+  }
+
+  connectionWritable(_connection: PeerConnection): void {
+    this.#host.peerHasWork(this);
+  }
+
+  batchReceived(connection: PeerConnection): void {
+    if (connection === this.connection) this.#host.peerHasWork(this);
+  }
+
+  #updateReceived(connection: PeerConnection, octets: Uint8Array, start: number, end: number): void {
+    const reader = this.#reader;
+    if (reader === null) return;
+    this.updatesReceived++;
+    const connectionId = connection.id;
+    const treatment = reader.read(octets, start, end);
+    if (treatment === TREATMENT_RESET) {
+      if (reader.notification !== null) {
+        this.dispatch({ type: 'messageMalformed', connectionId, error: reader.notification });
+      }
+      return;
+    }
+    const outcome = this.#host.updateReceived(this, reader, treatment);
+    if (outcome.treatment === TREATMENT_RESET && reader.notification !== null) {
+      this.dispatch({ type: 'messageMalformed', connectionId, error: reader.notification });
+      return;
+    }
+    if (outcome.treatment !== 0 && reader.findings.length > 0) this.#reportFindings(reader);
+    if (outcome.endOfRib >= 0) {
+      const family = FAMILY_NAMES[outcome.endOfRib as FamilyIndex];
+      this.#host.log.debug('END_OF_RIB', { peer: this.name, family }, 'End-of-RIB received');
+      this.dispatch({ type: 'endOfRibReceived', connectionId, family });
+    }
+    if (outcome.maxPrefixesExceeded >= 0) {
+      const family = FAMILY_NAMES[outcome.maxPrefixesExceeded as FamilyIndex];
+      this.#host.log.warn('MAX_PREFIXES', { peer: this.name, family }, 'the peer sent more prefixes than it may');
+      this.dispatch({ type: 'reset', cause: 'max-prefixes', text: null, restartAfterSeconds: null });
+    }
+  }
+
+  #reportFindings(reader: UpdateReader): void {
+    const [first] = reader.findings;
+    this.#host.log.warn(
+      'UPDATE_MALFORMED',
+      { peer: this.name, attribute: first.attribute, treatment: first.treatment, findings: reader.findings.length },
+      first.reason,
+    );
+  }
+
+  #refreshReceived(connection: PeerConnection, octets: Uint8Array, start: number, end: number): void {
+    const connectionId = connection.id;
+    const result = decodeRouteRefresh(octets, start, end);
+    if (!result.ok) {
+      this.dispatch({ type: 'messageMalformed', connectionId, error: result.error });
+      return;
+    }
+    const { family, subtype } = result.message;
+    this.dispatch({ type: 'routeRefreshReceived', connectionId, refresh: result.message });
+    if (connection !== this.connection || family === null || subtype === 'unknown') return;
+    const index = familyIndex(family);
+    if (this.session?.families[index]) this.#host.refreshReceived(this, index, subtype);
+  }
+
+  // --- what the machine asks for ---
+
+  #perform(action: Action): void {
+    switch (action.type) {
+      case 'connect':
+        return this.#dial(action.connectionId);
+      case 'close':
+        return this.#close(action.connectionId, action.discard);
+      case 'send':
+        return this.#send(action.connectionId, action.message);
+      case 'startTimer':
+        return this.#timers.start(action.timer, action.seconds, action.jitter);
+      case 'stopTimer':
+        return this.#timers.stop(action.timer);
+      case 'sessionEstablished':
+        return this.#established(action.connectionId, action.session);
+      case 'sessionUpdated':
+        this.session = action.session;
+        return;
+      case 'sessionDown':
+        return this.#down(action.reason, action.retain);
+      case 'attemptFailed':
+        this.#noteError(action.reason);
+        this.#host.log.debug('PEER_ATTEMPT', { peer: this.name, ...brief(action.reason) }, action.reason.text);
+        return;
+      case 'removeStaleRoutes':
+        this.#host.log.debug(
+          'STALE_REMOVED',
+          { peer: this.name, family: action.family, cause: action.cause },
+          'stale routes removed',
+        );
+        return this.#host.removeStaleRoutes(this, familyIndex(action.family));
+      case 'markLongLivedStale':
+        return this.#host.markLongLivedStale(this, familyIndex(action.family));
+      case 'report':
+        this.#host.log.info('PEER_REPORT', { peer: this.name, topic: action.topic }, action.text);
+        return;
+      case 'ignored':
+        this.#host.log.debug('PEER_IGNORED', { peer: this.name, event: action.event }, action.reason);
+        return;
+    }
+  }
+
+  #dial(connectionId: ConnectionId): void {
+    const pending = this.#host.dial(this, CONNECT_TIMEOUT_MS, {
+      connected: (socket) => {
+        this.#dialling.delete(connectionId);
+        this.#connections.set(connectionId, new PeerConnection(connectionId, socket, this, this.#host.clock.nowMs));
+        this.dispatch({ type: 'outgoingConnectionOpened', connectionId });
+      },
+      failed: ({ code, message }) => {
+        this.#dialling.delete(connectionId);
+        this.dispatch({ type: 'connectionFailed', connectionId, error: `${message} (${code})` });
+      },
+    });
+    this.#dialling.set(connectionId, pending);
+  }
+
+  #close(connectionId: ConnectionId, discard: boolean): void {
+    this.#dialling.get(connectionId)?.abort();
+    this.#dialling.delete(connectionId);
+    const connection = this.#connections.get(connectionId);
+    if (connection === undefined) return;
+    connection.close(discard);
+    this.#forget(connection);
+  }
+
+  #forget(connection: PeerConnection): void {
+    if (!this.#connections.delete(connection.id)) return;
+    this.#octetsReceivedBefore += connection.octetsReceived;
+    this.#octetsSentBefore += connection.octetsSent;
+    if (this.connection === connection) {
+      this.connection = null;
+      this.#reader = null;
+    }
+  }
+
+  #send(connectionId: ConnectionId, message: OutgoingMessage): void {
+    const connection = this.#connections.get(connectionId);
+    if (connection === undefined) return;
+    this.messagesSent++;
+    switch (message.type) {
+      case 'open':
+        return connection.send(encodeOpen(message));
+      case 'keepalive':
+        return connection.send(KEEPALIVE);
+      case 'notification':
+        this.#host.log.info('NOTIFICATION_SENT', { peer: this.name, ...message }, 'NOTIFICATION sent');
+        return connection.send(encodeNotification(message));
+    }
+  }
+
+  #established(connectionId: ConnectionId, session: NegotiatedSession): void {
+    const connection = this.#connections.get(connectionId);
+    if (connection === undefined) return;
+    this.connection = connection;
+    this.session = session;
+    this.#reader = new UpdateReader(updateContextOf(session));
+    connection.framer.maxMessageOctets = session.maxMessageLengthOctets;
+    this.#lastReceivedMs = this.#host.clock.nowMs();
+    const families = FAMILY_NAMES.filter((_, index) => session.families[index]);
+    this.#host.log.info(
+      'PEER_UP',
+      { peer: this.name, address: this.config.peerAddress, as: session.peerAs, families },
+      'session established',
+    );
+    this.#host.sessionEstablished(this, session, connection.socket);
+  }
+
+  #down(reason: DownReason, retain: readonly [boolean, boolean]): void {
+    this.session = null;
+    this.#reader = null;
+    this.#noteError(reason);
+    const kept = FAMILY_NAMES.filter((_, index) => retain[index]);
+    this.#host.log.warn('PEER_DOWN', { peer: this.name, ...brief(reason), kept }, reason.text);
+    this.#host.sessionDown(this, retain);
+  }
+
+  #noteError(reason: DownReason): void {
+    this.lastError = { atWallMs: this.#host.clock.wallMs(), reason };
+  }
+
+  /**
+   * Hold and send-hold run on without being restarted by every message: when they end here, the time of the last
+   * message says whether they are really over.
+   */
+  #timerExpired(timer: Timer): void {
+    const connection = this.connection;
+    if (
+      'connectionId' in timer &&
+      connection !== null &&
+      timer.connectionId === connection.id &&
+      this.session !== null
+    ) {
+      const now = this.#host.clock.nowMs();
+      if (timer.name === 'hold') {
+        const leftMs = this.#lastReceivedMs + this.session.holdTimeSeconds * 1000 - now;
+        if (leftMs > 0) return this.#timers.startMs(timer, leftMs);
+      }
+      if (timer.name === 'sendHold') {
+        const idle = connection.unsentOctets === 0;
+        const since = idle ? now : connection.lastSendProgressMs;
+        const leftMs = since + this.session.sendHoldTimeSeconds * 1000 - now;
+        if (leftMs > 0) return this.#timers.startMs(timer, leftMs);
+      }
+    }
+    this.dispatch(timerExpired(timer));
+  }
+}
+
+function brief(reason: DownReason): { kind: string; code: number | null; subcode: number | null } {
+  return { kind: reason.kind, code: reason.code, subcode: reason.subcode };
+}
