@@ -1,0 +1,165 @@
+/**
+ * The daemon: puts configuration source, speaker and control API together, follows the source, and ends on signals.
+ * Nothing of BGP or Calico is decided here.
+ */
+
+import { readFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
+import { startApiServer } from './api/server.ts';
+import { formatDiagnostic } from './config/diagnose.ts';
+import { loadStandAlone } from './config/load.ts';
+import { createLog, type Log, type LogLevel } from './log/log.ts';
+import { systemClock } from './speaker/clock.ts';
+import { Speaker } from './speaker/speaker.ts';
+import { VERSION } from './version.ts';
+
+export interface DaemonOptions {
+  readonly source:
+    | { readonly kind: 'file'; readonly path: string }
+    | { readonly kind: 'directory'; readonly node: string; readonly path: string };
+  /** null: what the configuration says, else the default. */
+  readonly socketPath: string | null;
+  readonly logLevel: LogLevel | null;
+  readonly routerId: string | null;
+  readonly kernelBackend: 'netlink' | 'none' | null;
+}
+
+const EXIT_FAILED = 1;
+const EXIT_CONFIGURATION = 2;
+
+/** Runs until a signal ends it; resolves to the exit status. */
+export async function runDaemon(options: DaemonOptions): Promise<number> {
+  const log = createLog(options.logLevel ?? 'info');
+  const speaker = new Speaker({ log, clock: systemClock, version: VERSION });
+  const daemon = new Daemon(options, log, speaker);
+  process.on('uncaughtException', (error) => {
+    log.error('INTERNAL_ERROR', { stack: error.stack }, `unexpected error: ${error.message}`);
+    process.exitCode = EXIT_FAILED;
+    // Peers keep our routes for their restart time; a supervisor starts us again.
+    void speaker.shutdown('silent').finally(() => process.exit(EXIT_FAILED));
+  });
+  return daemon.run();
+}
+
+class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #log: Log;
+  readonly #speaker: Speaker;
+  #server: Server | null = null;
+  #reload: (() => Promise<void>) | null = null;
+  #stopSource: (() => Promise<void>) | null = null;
+
+  constructor(options: DaemonOptions, log: Log, speaker: Speaker) {
+    this.#options = options;
+    this.#log = log;
+    this.#speaker = speaker;
+  }
+
+  async run(): Promise<number> {
+    const ended = new Promise<'silent' | 'administrative'>((resolve) => {
+      process.on('SIGTERM', () => resolve('silent'));
+      process.on('SIGINT', () => resolve('administrative'));
+    });
+    process.on('SIGHUP', () => {
+      this.#log.info('RELOAD', {}, 'SIGHUP: reading the configuration again');
+      void this.#reload?.();
+    });
+    const status = this.#options.source.kind === 'file' ? await this.#startFile() : await this.#startDirectory();
+    if (status !== 0) return status;
+    const mode = await ended;
+    this.#log.info('STOPPING', { mode }, mode === 'silent' ? 'ending, peers keep our routes' : 'closing all sessions');
+    await this.#stopSource?.();
+    await this.#speaker.shutdown(mode);
+    this.#server?.close();
+    this.#server?.closeAllConnections();
+    return 0;
+  }
+
+  async #listen(configured: string | null): Promise<boolean> {
+    const path = this.#options.socketPath ?? configured ?? DEFAULT_CONTROL_SOCKET;
+    try {
+      this.#server = await startApiServer(path, this.#speaker);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#log.error('API_SOCKET', { path }, `cannot open the control socket: ${message}`);
+      return false;
+    }
+    this.#log.info('API_SOCKET', { path }, 'control socket is open');
+    return true;
+  }
+
+  async #startFile(): Promise<number> {
+    if (this.#options.source.kind !== 'file') return EXIT_FAILED;
+    const { path } = this.#options.source;
+    this.#speaker.setSource(`file:${path}`);
+    const read = async () => {
+      const text = await readFile(path, 'utf8');
+      return { text, result: loadStandAlone(path, text) };
+    };
+    let first: Awaited<ReturnType<typeof read>>;
+    try {
+      first = await read();
+    } catch (error) {
+      process.stderr.write(`peregrine: ${error instanceof Error ? error.message : error}\n`);
+      return EXIT_CONFIGURATION;
+    }
+    if (!first.result.ok) {
+      for (const diagnostic of first.result.diagnostics) {
+        process.stderr.write(`${formatDiagnostic(diagnostic, first.text)}\n`);
+      }
+      return EXIT_CONFIGURATION;
+    }
+    if (!(await this.#listen(first.result.controlSocket))) return EXIT_FAILED;
+    const failure = await this.#speaker.start(this.#adjusted(first.result.desired));
+    if (failure !== null) return this.#startFailed(failure);
+    this.#reload = async () => {
+      try {
+        const { text, result } = await read();
+        if (result.ok) {
+          await this.#speaker.apply(this.#adjusted(result.desired));
+          return;
+        }
+        for (const diagnostic of result.diagnostics) {
+          const { file, line, column, field } = diagnostic;
+          this.#log.error('CONFIG_REFUSED', { file, line, column, field }, formatDiagnostic(diagnostic, text));
+        }
+        this.#speaker.setSourceStatus(false, `${result.diagnostics.length} mistakes in ${path}, nothing was changed`);
+      } catch (error) {
+        this.#log.error('CONFIG_REFUSED', { file: path }, error instanceof Error ? error.message : String(error));
+      }
+    };
+    return 0;
+  }
+
+  #adjusted<T extends { readonly kernel: { readonly backend: 'netlink' | 'none' } }>(desired: T): T {
+    const { kernelBackend } = this.#options;
+    if (kernelBackend === null) return desired;
+    return { ...desired, kernel: { ...desired.kernel, backend: kernelBackend } };
+  }
+
+  #startFailed(failure: string): number {
+    this.#log.error('START_FAILED', {}, failure);
+    this.#server?.close();
+    return EXIT_FAILED;
+  }
+
+  async #startDirectory(): Promise<number> {
+    if (this.#options.source.kind !== 'directory') return EXIT_FAILED;
+    const { node, path } = this.#options.source;
+    const { DirectoryFollower } = await import('./directory-follower.ts');
+    if (!(await this.#listen(null))) return EXIT_FAILED;
+    const follower = new DirectoryFollower({
+      node,
+      path,
+      routerId: this.#options.routerId ?? process.env.CALICO_ROUTER_ID ?? null,
+      kernelBackend: this.#options.kernelBackend ?? 'netlink',
+      log: this.#log,
+      speaker: this.#speaker,
+    });
+    this.#reload = () => follower.rescan();
+    this.#stopSource = () => follower.stop();
+    const failure = await follower.start();
+    return failure === null ? 0 : this.#startFailed(failure);
+  }
+}
