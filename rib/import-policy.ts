@@ -1,7 +1,10 @@
 /**
- * Import policy as the RIB calls it: the peer's policy, and after it RFC 8326 4.2: a path from an external peer that
- * carries GRACEFUL_SHUTDOWN gets LOCAL_PREF 0, whatever LOCAL_PREF the policy has set. A policy that removes the
- * community opts out; so does the option here.
+ * Import policy as the RIB calls it: the peer's policy, and around it the rules that hold for every external peer.
+ *
+ * - RFC 9234 5, ingress rule 3: a path from a provider, peer or route server that has no OTC gets one with the peer's
+ *   AS (whether one that has OTC is a leak, eligibility.ts has decided before).
+ * - RFC 8326 4.2: a path with GRACEFUL_SHUTDOWN gets LOCAL_PREF 0, after the policy, so that a policy which sets
+ *   LOCAL_PREF does not undo it. A policy that removes the community opts out; so does the option here.
  *
  * Results are cached per attribute set (and, where the verdict depends on the prefix, per edit).
  */
@@ -9,6 +12,7 @@
 import { FAMILY_AFI, FAMILY_IPV4, FAMILY_NAMES, type FamilyIndex } from '../bgp/family.ts';
 import type { IpAddress } from '../bgp/ip.ts';
 import type { NegotiatedSession } from '../bgp/negotiated.ts';
+import { SET_HAS_OTC } from './attribute-columns.ts';
 import { AttributeEditor } from './attribute-edit.ts';
 import { ATTRIBUTE_MULTI_EXIT_DISC } from './attribute-parser.ts';
 import type { SetHandle } from './attribute-store.ts';
@@ -104,7 +108,8 @@ class PeerImportPolicy implements ImportPolicy {
     this.#context.family = family;
     this.#context.sourcePeer = peer.peer;
     this.#context.isInternal = peer.isInternal;
-    this.acceptsAll = policy.acceptsAll && !this.#honoursGracefulShutdown;
+    // External paths may need OTC or the graceful shutdown rule whatever the policy says.
+    this.acceptsAll = policy.acceptsAll && peer.isInternal;
     this.dependsOnPrefix = policy.dependsOnPrefix;
   }
 
@@ -149,10 +154,12 @@ class PeerImportPolicy implements ImportPolicy {
   /** The set that the accepted route goes on with: the same one when nothing changes. */
   #edit(): SetHandle {
     const { context, policy, editor } = { context: this.#context, policy: this.#policy, editor: this.#editor };
+    const needsOtc = this.#needsOnlyToCustomer(context.set);
     const isShutDown = this.#honoursGracefulShutdown && carriesCommunity(policy, GRACEFUL_SHUTDOWN, context);
-    if (context.program === 0 && !isShutDown) return context.set;
+    if (context.program === 0 && !needsOtc && !isShutDown) return context.set;
     editor.begin(context.set);
     applyCommunityEdits(policy, context.program, editor);
+    if (needsOtc) editor.setOnlyToCustomer(this.#peer.peerAs);
     if (isShutDown) editor.setLocalPref(0);
     else if (context.hasNewLocalPref) editor.setLocalPref(context.localPref);
     if (context.hasNewMed) {
@@ -162,6 +169,12 @@ class PeerImportPolicy implements ImportPolicy {
     if (context.frontCount > 0) editor.rewriteAsPath(context.front, context.frontCount, false, false, 0);
     if (!this.#writeNextHop()) return 0;
     return editor.finish();
+  }
+
+  #needsOnlyToCustomer(set: SetHandle): boolean {
+    const local = this.#session?.role?.local;
+    if (this.#peer.isInternal || (local !== 'customer' && local !== 'peer' && local !== 'rs-client')) return false;
+    return (this.#services.store.flags[set] & SET_HAS_OTC) === 0;
   }
 
   /** False when the wanted next hop cannot be one of this family. */

@@ -110,8 +110,8 @@ export class EvaluationContext {
   }
 }
 
-/** Loads the route's own values into the outputs. */
-function begin(context: EvaluationContext): void {
+/** Loads the route's own values into the outputs: the start of evaluate(), for explain.ts. */
+export function beginEvaluation(context: EvaluationContext): void {
   const store = context.services.store;
   const set = context.set;
   context.statement = -1;
@@ -136,7 +136,7 @@ function begin(context: EvaluationContext): void {
 
 /** Evaluates the route in `context`; its outputs say what was changed. */
 export function evaluate(policy: CompiledPolicy, context: EvaluationContext): Verdict {
-  begin(context);
+  beginEvaluation(context);
   const statements = policy.statements;
   for (let i = 0; i < statements.length; i++) {
     const statement = statements[i];
@@ -149,11 +149,6 @@ export function evaluate(policy: CompiledPolicy, context: EvaluationContext): Ve
     }
   }
   return policy.otherwise;
-}
-
-/** Prepares `context` for a walk over single statements (explain.ts). */
-export function beginWalk(context: EvaluationContext): void {
-  begin(context);
 }
 
 function allMatch(policy: CompiledPolicy, statement: CompiledStatement, context: EvaluationContext): boolean {
