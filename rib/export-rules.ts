@@ -18,7 +18,6 @@ import type { BgpRole } from '../bgp/session-config.ts';
 import {
   SET_BLACKHOLE,
   SET_HAS_CLUSTER_LIST,
-  SET_HAS_ORIGINATOR_ID,
   SET_HAS_OTC,
   SET_LLGR_STALE,
   SET_NO_ADVERTISE,
@@ -45,7 +44,6 @@ import {
   NOT_ADVERTISED_NO_BEST_PATH,
   NOT_ADVERTISED_NO_EXPORT,
   NOT_ADVERTISED_NO_EXPORT_SUBCONFED,
-  NOT_ADVERTISED_ORIGINATOR,
   NOT_ADVERTISED_POLICY,
   NOT_ADVERTISED_ROUTE_LEAK,
   type NotAdvertisedReason,
@@ -60,8 +58,6 @@ export interface ExportSettings {
   readonly localAs: number;
   /** 0: the members are in several. Only removePrivateAs looks at it. */
   readonly peerAs: number;
-  /** The member's BGP Identifier when there is only one member, else 0. Its own reflected paths are held back. */
-  readonly peerBgpIdentifier: number;
   readonly isRouteReflectorClient: boolean;
   /** Unsigned. */
   readonly clusterId: number;
@@ -233,8 +229,6 @@ export class ExportContext {
     if (!settings.isRouteReflectorClient && peers.isClient[peer] === 0) return NOT_ADVERTISED_IBGP_TO_IBGP;
     if (settings.isRouteReflectorClient && (flags & SET_HAS_CLUSTER_LIST) !== 0 && this.#hasOurCluster(set))
       return NOT_ADVERTISED_CLUSTER_LOOP;
-    if (settings.peerBgpIdentifier !== 0 && (flags & SET_HAS_ORIGINATOR_ID) !== 0)
-      if (sets.originatorId[set] === settings.peerBgpIdentifier) return NOT_ADVERTISED_ORIGINATOR;
     return ADVERTISED;
   }
 

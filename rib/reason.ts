@@ -83,8 +83,7 @@ export const NOT_ADVERTISED_POLICY = 9;
 export const NOT_ADVERTISED_NEXT_HOP = 10;
 export const NOT_ADVERTISED_TOO_LONG = 11;
 export const NOT_ADVERTISED_CLUSTER_LOOP = 12;
-export const NOT_ADVERTISED_ORIGINATOR = 13;
-export const NOT_ADVERTISED_BLACKHOLE = 14;
+export const NOT_ADVERTISED_BLACKHOLE = 13;
 export type NotAdvertisedReason = number;
 
 export const NOT_ADVERTISED_REASON_NAMES: readonly string[] = [
@@ -101,6 +100,5 @@ export const NOT_ADVERTISED_REASON_NAMES: readonly string[] = [
   'no next hop that the peer can use',
   'attributes too long for a message',
   'the cluster id of this client is in CLUSTER_LIST',
-  'ORIGINATOR_ID is the peer',
   'BLACKHOLE is not passed on to other ASes',
 ];
