@@ -42,7 +42,7 @@ export function decodeRouteRefresh(octets: Uint8Array, start: number, end: numbe
       type: 'route-refresh',
       afi,
       safi,
-      family: family < 0 ? null : FAMILY_NAMES[family as FamilyIndex],
+      family: family === -1 ? null : FAMILY_NAMES[family],
       subtype: SUBTYPES[subtypeCode] ?? 'unknown',
       subtypeCode,
       rest: toHex(octets, at + 4, end),

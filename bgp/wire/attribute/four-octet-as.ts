@@ -1,0 +1,139 @@
+/**
+ * Between speakers with four-octet AS numbers and those without (RFC 6793 §4.2): a received block gets wide AS_PATH and
+ * AGGREGATOR with what AS4_PATH and AS4_AGGREGATOR remember; a block for such a peer gets narrow ones, and AS4_* where
+ * AS_TRANS had to stand in. Slow path: only sessions with old speakers come here.
+ */
+
+import {
+  AS_TRANS,
+  ATTRIBUTE_AGGREGATOR,
+  ATTRIBUTE_AS_PATH,
+  ATTRIBUTE_AS4_AGGREGATOR,
+  ATTRIBUTE_AS4_PATH,
+  FLAG_OPTIONAL,
+  FLAG_PARTIAL,
+  FLAG_TRANSITIVE,
+} from '../../iana.ts';
+import type { AsPathSegment } from '../message-types.ts';
+import { OctetWriter, uint16, uint32 } from '../octets.ts';
+import { Scratch } from '../scratch.ts';
+import type { UpdateContext } from '../update-context.ts';
+import { decodeAsPath, mergeAs4Path, writeAsPath } from './as-path.ts';
+import { attributeEnd, attributeValueStart, findAttribute } from './frame.ts';
+import { ATTRIBUTE_TABLE } from './table.ts';
+
+/** What a two-octet speaker's block remembers of four-octet AS numbers: offsets of attributes, -1 where absent. */
+export interface As4Memory {
+  readonly path: number;
+  readonly aggregator: number;
+}
+
+const NOTHING_REMEMBERED: As4Memory = { path: -1, aggregator: -1 };
+
+/** Finds usable AS4_PATH and AS4_AGGREGATOR in the block [start, end) of a two-octet speaker. */
+export function findAs4Memory(octets: Uint8Array, start: number, end: number, context: UpdateContext): As4Memory {
+  const path = findUsable(octets, start, end, ATTRIBUTE_AS4_PATH, context);
+  const aggregator = findUsable(octets, start, end, ATTRIBUTE_AS4_AGGREGATOR, context);
+  const narrowAggregator = findUsable(octets, start, end, ATTRIBUTE_AGGREGATOR, context);
+  // RFC 6793 §4.2.3: an aggregator other than AS_TRANS is one that did not know of AS4_*, which are outdated then.
+  if (
+    aggregator !== -1 &&
+    narrowAggregator !== -1 &&
+    uint16(octets, attributeValueStart(octets, narrowAggregator)) !== AS_TRANS
+  )
+    return NOTHING_REMEMBERED;
+  return { path, aggregator };
+}
+
+function findUsable(octets: Uint8Array, start: number, end: number, code: number, context: UpdateContext): number {
+  const at = findAttribute(octets, start, end, code);
+  const descriptor = ATTRIBUTE_TABLE[code];
+  if (at === -1 || descriptor === undefined) return -1;
+  if (((octets[at] ^ descriptor.flags) & (FLAG_OPTIONAL | FLAG_TRANSITIVE)) !== 0) return -1;
+  const problem = descriptor.problem(octets, attributeValueStart(octets, at), attributeEnd(octets, at), context);
+  return problem === null ? at : -1;
+}
+
+/** Appends the two-octet AS_PATH at `at` as a four-octet one. */
+export function appendWideAsPath(scratch: Scratch, octets: Uint8Array, at: number, memory: As4Memory): void {
+  let path: readonly AsPathSegment[] = decodeAsPath(
+    octets,
+    attributeValueStart(octets, at),
+    attributeEnd(octets, at),
+    2,
+  );
+  if (memory.path !== -1) {
+    const valueStart = attributeValueStart(octets, memory.path);
+    path = mergeAs4Path(path, decodeAsPath(octets, valueStart, attributeEnd(octets, memory.path), 4));
+  }
+  appendAsPath(scratch, FLAG_TRANSITIVE, ATTRIBUTE_AS_PATH, path, 4);
+}
+
+/** Appends the two-octet AGGREGATOR at `at` as a four-octet one. */
+export function appendWideAggregator(scratch: Scratch, octets: Uint8Array, at: number, memory: As4Memory): void {
+  const valueStart = attributeValueStart(octets, at);
+  const flags = FLAG_OPTIONAL | FLAG_TRANSITIVE | (octets[at] & FLAG_PARTIAL);
+  scratch.attributeHeader(flags, ATTRIBUTE_AGGREGATOR, 8);
+  if (memory.aggregator !== -1 && uint16(octets, valueStart) === AS_TRANS) {
+    const remembered = attributeValueStart(octets, memory.aggregator);
+    scratch.append(octets, remembered, remembered + 8);
+  } else {
+    scratch.uint16(0);
+    scratch.append(octets, valueStart, valueStart + 6);
+  }
+}
+
+function appendAsPath(
+  scratch: Scratch,
+  flags: number,
+  code: number,
+  path: readonly AsPathSegment[],
+  asOctets: 2 | 4,
+): void {
+  const writer = new OctetWriter();
+  writeAsPath(writer, path, asOctets);
+  const value = writer.take();
+  scratch.attributeHeader(flags, code, value.length);
+  scratch.append(value, 0, value.length);
+}
+
+/**
+ * RFC 6793 §4.2.2: the canonical block [start, end) as it is sent to a peer without four-octet AS numbers. AS_TRANS
+ * stands for what does not fit; AS4_PATH (without confederation segments) and AS4_AGGREGATOR are added only then.
+ */
+export function narrowBlock(octets: Uint8Array, start: number, end: number): Uint8Array {
+  const scratch = new Scratch();
+  scratch.restart(2 * (end - start) + 64);
+  let as4Path: readonly AsPathSegment[] | null = null;
+  let as4Aggregator = -1;
+  const appendMemory = (): void => {
+    if (as4Path !== null) appendAsPath(scratch, FLAG_OPTIONAL | FLAG_TRANSITIVE, ATTRIBUTE_AS4_PATH, as4Path, 4);
+    if (as4Aggregator !== -1) {
+      scratch.attributeHeader(FLAG_OPTIONAL | FLAG_TRANSITIVE, ATTRIBUTE_AS4_AGGREGATOR, 8);
+      scratch.append(octets, as4Aggregator, as4Aggregator + 8);
+    }
+    as4Path = null;
+    as4Aggregator = -1;
+  };
+  for (let at = start; at < end; at = attributeEnd(octets, at)) {
+    const code = octets[at + 1];
+    const valueStart = attributeValueStart(octets, at);
+    const valueEnd = attributeEnd(octets, at);
+    if (code > ATTRIBUTE_AS4_AGGREGATOR) appendMemory();
+    if (code === ATTRIBUTE_AS_PATH) {
+      const path = decodeAsPath(octets, valueStart, valueEnd, 4);
+      const narrow = path.map(({ type, asns }) => ({ type, asns: asns.map((as) => (as > 0xffff ? AS_TRANS : as)) }));
+      appendAsPath(scratch, octets[at], code, narrow, 2);
+      if (path.some(({ asns }) => asns.some((as) => as > 0xffff)))
+        as4Path = path.filter(({ type }) => type === 'sequence' || type === 'set');
+    } else if (code === ATTRIBUTE_AGGREGATOR) {
+      const as = uint32(octets, valueStart);
+      scratch.attributeHeader(octets[at], code, 6);
+      scratch.uint16(as > 0xffff ? AS_TRANS : as);
+      scratch.append(octets, valueStart + 4, valueEnd);
+      if (as > 0xffff) as4Aggregator = valueStart;
+    } else scratch.append(octets, at, valueEnd);
+  }
+  appendMemory();
+  return scratch.octets.slice(0, scratch.length);
+}
