@@ -1,0 +1,222 @@
+/**
+ * Between the kernel and the RIB: what the kernel tells becomes next-hop resolution, own addresses and local paths
+ * (sources `kernel` and `direct`). What the RIB wants written goes the other way in core.ts.
+ */
+
+import type { FamilyIndex } from '../../bgp/family.ts';
+import { formatPrefix, type IpAddress, type Prefix } from '../../bgp/ip.ts';
+import type { KernelConfig } from '../../confd/desired-state.ts';
+import { PEER_DIRECT, PEER_KERNEL } from '../../rib/peer-table.ts';
+import type {
+  FibFailure,
+  InterfaceAddress,
+  KernelLink,
+  KernelListener,
+  KernelRoute,
+  ResyncReason,
+} from '../kernel/fib.ts';
+import type { Log } from '../log/log.ts';
+import { connectedPrefix, isUsable, KernelView } from './kernel-view.ts';
+import { encodeLocalPath, ROUTE_BLACKHOLE, ROUTE_UNICAST, SOURCE_DIRECT, SOURCE_KERNEL } from './local-paths.ts';
+
+/** The calls into the RIB that this file makes. */
+export interface LocalPathTable {
+  setLocalPath(
+    source: number,
+    family: FamilyIndex,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    length: number,
+    block: Uint8Array,
+  ): void;
+  removeLocalPath(
+    source: number,
+    family: FamilyIndex,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    length: number,
+  ): void;
+  setOwnAddresses(addresses: readonly IpAddress[]): void;
+  resolutionChanged(): void;
+}
+
+type LearningConfig = Pick<KernelConfig, 'learnRoutes' | 'directInterfaces'>;
+
+export class KernelSync implements KernelListener {
+  readonly view = new KernelView();
+  readonly #table: LocalPathTable;
+  readonly #log: Log;
+  readonly #workPending: () => void;
+  #config: LearningConfig = { learnRoutes: false, directInterfaces: [] };
+  /** Connected prefixes that are in the RIB, by text. */
+  readonly #direct = new Map<string, { readonly prefix: Prefix; readonly interfaceIndex: number }>();
+  #addressesChanged = false;
+
+  constructor(table: LocalPathTable, log: Log, workPending: () => void) {
+    this.#table = table;
+    this.#log = log;
+    this.#workPending = workPending;
+  }
+
+  configure(config: LearningConfig): void {
+    const before = this.#config;
+    this.#config = config;
+    if (before.learnRoutes !== config.learnRoutes) {
+      for (const route of this.view.routes()) {
+        if (config.learnRoutes) this.#setKernelPath(route);
+        else this.#removeLocal(PEER_KERNEL, route.prefix);
+      }
+    }
+    this.#addressesChanged = true;
+    this.#workPending();
+  }
+
+  /** Passes on what changed since the last call; returns true when next hops must be resolved again. */
+  flush(): void {
+    if (this.#addressesChanged) {
+      this.#addressesChanged = false;
+      this.#table.setOwnAddresses(this.view.ownAddresses());
+      this.#updateDirect();
+    }
+    if (this.view.takeChanged()) this.#table.resolutionChanged();
+  }
+
+  // --- KernelListener ---
+
+  linkChanged(link: KernelLink): void {
+    const before = this.view.link(link.index);
+    this.view.setLink(link);
+    if (before !== undefined && isUsable(before) !== isUsable(link)) {
+      this.#log.info('LINK_CHANGED', { interface: link.name, up: link.up, running: link.running }, 'interface changed');
+    }
+    this.#addressesChanged = true;
+    this.#workPending();
+  }
+
+  linkRemoved(link: KernelLink): void {
+    this.view.removeLink(link);
+    this.#addressesChanged = true;
+    this.#workPending();
+  }
+
+  addressAdded(address: InterfaceAddress): void {
+    this.view.addAddress(address);
+    this.#addressesChanged = true;
+    this.#workPending();
+  }
+
+  addressRemoved(address: InterfaceAddress): void {
+    this.view.removeAddress(address);
+    this.#addressesChanged = true;
+    this.#workPending();
+  }
+
+  routeLearned(route: KernelRoute): void {
+    this.view.learn(route);
+    if (this.#config.learnRoutes) this.#setKernelPath(route);
+    this.#workPending();
+  }
+
+  routeLost(route: KernelRoute): void {
+    this.view.lose(route);
+    if (this.#config.learnRoutes) this.#removeLocal(PEER_KERNEL, route.prefix);
+    this.#workPending();
+  }
+
+  routeFailed(failure: FibFailure): void {
+    const { reason, errno } = failure;
+    this.#log.warn(
+      'KERNEL_ROUTE_FAILED',
+      { prefix: formatPrefix(failure.prefix), reason, errno },
+      `the kernel refused the route: ${failure.message}`,
+    );
+  }
+
+  resynced(reason: ResyncReason): void {
+    this.#log.info('KERNEL_RESYNC', { reason }, 'the kernel tables were read as a whole');
+    this.#workPending();
+  }
+
+  // --- local paths ---
+
+  #setKernelPath(route: KernelRoute): void {
+    const { prefix } = route;
+    const [hop] = route.hops;
+    const block = encodeLocalPath({
+      source: SOURCE_KERNEL,
+      routeType: route.type === 'unicast' ? ROUTE_UNICAST : ROUTE_BLACKHOLE,
+      metric: route.metric,
+      interfaceIndex: hop?.interfaceIndex ?? 0,
+      gateway: hop?.gateway ?? null,
+      communities: [],
+    });
+    this.#table.setLocalPath(PEER_KERNEL, prefix.family, prefix.a, prefix.b, prefix.c, prefix.d, prefix.length, block);
+  }
+
+  #removeLocal(source: number, prefix: Prefix): void {
+    this.#table.removeLocalPath(source, prefix.family, prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
+  }
+
+  #updateDirect(): void {
+    const wanted = new Map<string, { readonly prefix: Prefix; readonly interfaceIndex: number }>();
+    for (const address of this.view.addresses()) {
+      const link = this.view.link(address.interfaceIndex);
+      if (link === undefined || !link.up || link.loopback) continue;
+      const prefix = connectedPrefix(address);
+      // fe80::/10 means something on its own link only.
+      if (prefix.family === 1 && prefix.a >>> 22 === 0x3fa) continue;
+      if (!selectsInterface(this.#config.directInterfaces, link.name)) continue;
+      const key = formatPrefix(prefix);
+      if (!wanted.has(key)) wanted.set(key, { prefix, interfaceIndex: address.interfaceIndex });
+    }
+    for (const [key, { prefix }] of this.#direct) {
+      if (wanted.has(key)) continue;
+      this.#direct.delete(key);
+      this.#removeLocal(PEER_DIRECT, prefix);
+    }
+    for (const [key, entry] of wanted) {
+      if (this.#direct.get(key)?.interfaceIndex === entry.interfaceIndex) continue;
+      this.#direct.set(key, entry);
+      const { prefix, interfaceIndex } = entry;
+      const block = encodeLocalPath({
+        source: SOURCE_DIRECT,
+        routeType: ROUTE_UNICAST,
+        metric: 0,
+        interfaceIndex,
+        gateway: null,
+        communities: [],
+      });
+      this.#table.setLocalPath(
+        PEER_DIRECT,
+        prefix.family,
+        prefix.a,
+        prefix.b,
+        prefix.c,
+        prefix.d,
+        prefix.length,
+        block,
+      );
+    }
+  }
+}
+
+/** BIRD's interface patterns: globs tried in order, the first that matches decides, a leading `-` excludes. */
+export function selectsInterface(patterns: readonly string[], name: string): boolean {
+  for (const pattern of patterns) {
+    const excludes = pattern.startsWith('-');
+    if (globMatches(excludes ? pattern.slice(1) : pattern, name)) return !excludes;
+  }
+  return false;
+}
+
+function globMatches(pattern: string, text: string): boolean {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*/g, '.*')
+    .replace(/\?/g, '.');
+  return new RegExp(`^${source}$`).test(text);
+}
