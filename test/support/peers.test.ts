@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Laboratory } from './netns.ts';
 import { type ForeignKind, type Router, startRouter } from './peers/index.ts';
 import { announcement, FAMILIES, type Family, neighbour, type ReceivedRoute } from './peers/router.ts';
+import { RawSpeaker, updateOctets } from './raw-speaker.ts';
 import { describeInterop } from './requirements.ts';
 import { waitUntil } from './wait-for.ts';
 
@@ -76,38 +77,77 @@ for (const [left, right, leftAs, rightAs] of PAIRS) {
         { from: left, to: right, pick: () => ({ speaker: a, listener: b, as: leftAs }) },
         { from: right, to: left, pick: () => ({ speaker: b, listener: a, as: rightAs }) },
       ];
-      test.each(directions)('$from announces, replaces and withdraws a route that $to hears', async ({ pick }) => {
-        const { speaker, listener, as } = pick();
-        const attributes = {
-          med: 70,
-          localPref: 300,
-          communities: ['65001:7', '65001:8'],
-          largeCommunities: ['65001:1:2'],
-          extendedCommunities: ['rt:65001:9'],
-        };
-        await speaker.announce(announcement(prefix, attributes));
-        const [route, ...others] = await heard(listener, speaker, family, (routes) => routes.length > 0);
-        expect(others).toEqual([]);
-        const isInternal = leftAs === rightAs;
-        expect(route).toEqual({
-          prefix,
-          nextHop: addressOf(speaker, family),
-          asPath: isInternal ? [] : [as],
-          origin: 'igp',
-          ...attributes,
-          localPref: isInternal ? 300 : null,
-          originatorId: null,
-          clusterList: [],
-          pathId: null,
-        });
+      test.each(directions)(
+        '$from announces, replaces, repeats and withdraws a route that $to hears',
+        async ({ pick }) => {
+          const { speaker, listener, as } = pick();
+          const attributes = {
+            med: 70,
+            localPref: 300,
+            communities: ['65001:7', '65001:8'],
+            largeCommunities: ['65001:1:2'],
+            extendedCommunities: ['rt:65001:9'],
+          };
+          await speaker.announce(announcement(prefix, attributes));
+          const [route, ...others] = await heard(listener, speaker, family, (routes) => routes.length > 0);
+          expect(others).toEqual([]);
+          const isInternal = leftAs === rightAs;
+          expect(route).toEqual({
+            prefix,
+            nextHop: addressOf(speaker, family),
+            asPath: isInternal ? [] : [as],
+            origin: 'igp',
+            ...attributes,
+            localPref: isInternal ? 300 : null,
+            originatorId: null,
+            clusterList: [],
+            pathId: null,
+          });
 
-        await speaker.announce(announcement(prefix, { ...attributes, origin: 'egp', med: 71, communities: [] }));
-        const replaced = await heard(listener, speaker, family, (routes) => routes[0]?.med === 71);
-        expect(replaced).toEqual([{ ...route, origin: 'egp', med: 71, communities: [] }]);
+          await speaker.announce(announcement(prefix, { ...attributes, origin: 'egp', med: 71, communities: [] }));
+          const replaced = await heard(listener, speaker, family, (routes) => routes[0]?.med === 71);
+          expect(replaced).toEqual([{ ...route, origin: 'egp', med: 71, communities: [] }]);
 
-        await speaker.withdraw(prefix);
-        expect(await heard(listener, speaker, family, (routes) => routes.length === 0)).toEqual([]);
-      });
+          const countBefore = await listener.updatesReceived(addressOf(speaker, family));
+          await listener.requestRefresh(addressOf(speaker, family), family);
+          const count = () => listener.updatesReceived(addressOf(speaker, family));
+          await waitUntil(`${listener.kind} hears it again`, ROUTE_DEADLINE_MS, count, (now) => now > countBefore);
+
+          await speaker.withdraw(prefix);
+          expect(await heard(listener, speaker, family, (routes) => routes.length === 0)).toEqual([]);
+        },
+      );
     });
   });
 }
+
+describeInterop('the raw speaker and bird', ['bird'], () => {
+  test('it dials, is accepted, and its route is heard', async () => {
+    const lab = await Laboratory.create(['raw', 'bird']);
+    try {
+      const [raw, them] = [lab.router('raw'), lab.router('bird')];
+      const sessions = neighbour({
+        address: raw.ipv4,
+        localAddress: them.ipv4,
+        as: 65001,
+        families: ['ipv4-unicast'],
+        passive: true,
+      });
+      const config = { localAs: 65002, routerId: them.ipv4, neighbours: [sessions], networks: [] };
+      const bird = await startRouter('bird', lab, them, config);
+      const speaker = await RawSpeaker.start(lab, raw, null);
+      const connection = await speaker.connect(them.ipv4, raw.ipv4);
+      await connection.establish({ as: 65001, holdTimeSeconds: 90, routerId: raw.ipv4 });
+      connection.send(updateOctets(65001, raw.ipv4, ['198.51.100.0/24']));
+      const routes = await waitUntil(
+        'BIRD has the route',
+        ROUTE_DEADLINE_MS,
+        () => bird.received(raw.ipv4, 'ipv4-unicast'),
+        (list) => list.length > 0,
+      );
+      expect(routes).toMatchObject([{ prefix: '198.51.100.0/24', nextHop: raw.ipv4, asPath: [65001] }]);
+    } finally {
+      await lab.close();
+    }
+  });
+});

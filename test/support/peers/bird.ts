@@ -48,6 +48,12 @@ export const BIRD: RouterDriver = {
     return parseRoutes(await birdc(router, 'show', 'route', 'all', 'table', tableOf(family), 'protocol', name));
   },
 
+  async updatesReceived(router, neighbour) {
+    const answer = await birdc(router, 'show', 'protocols', 'all', protocol(router, neighbour));
+    const counts = [...answer.matchAll(/Import updates:\s+(\d+)/g)].map((match) => Number(match[1]));
+    return counts.reduce((sum, count) => sum + count, 0);
+  },
+
   announce: reload,
   withdraw: reload,
 

@@ -75,6 +75,11 @@ export const EXABGP: RouterDriver = {
     return Promise.resolve(tableFrom(eventsOf(router, neighbour), family));
   },
 
+  updatesReceived(router, neighbour) {
+    const updates = eventsOf(router, neighbour).filter((event) => event.neighbor.message?.update !== undefined);
+    return Promise.resolve(updates.length);
+  },
+
   announce(router, announced) {
     for (const neighbour of neighboursFor(router.config, announced.prefix)) {
       send(router, neighbour, `announce route ${routeWords(announced)}`);

@@ -100,6 +100,11 @@ export const FRR: RouterDriver = {
     });
   },
 
+  async updatesReceived(router, neighbour) {
+    const answer = await vtysh(router, `show bgp neighbors ${neighbour.address} json`);
+    return Number(/"updatesRecv":(\d+)/.exec(answer)?.[1] ?? 0);
+  },
+
   async announce(router, announced) {
     await configure(router, [...routeMap(announced), ...networkCommands(router.config, [announced])]);
   },

@@ -92,6 +92,13 @@ export const GOBGP: RouterDriver = {
     return Object.values(table).flatMap((paths) => paths.map((path) => routeFrom(path, neighbour)));
   },
 
+  async updatesReceived(router, neighbour) {
+    const answer = JSON.parse(await gobgp(router, 'neighbor', neighbour.address, '-j')) as {
+      readonly state?: { readonly messages?: { readonly received?: { readonly update?: number } } };
+    };
+    return answer.state?.messages?.received?.update ?? 0;
+  },
+
   announce,
 
   async withdraw(router, prefix) {

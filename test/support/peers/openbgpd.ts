@@ -67,6 +67,15 @@ export const OPENBGPD: RouterDriver = {
     return rib.filter((route) => familyOf(route.prefix) === family).map(routeFrom);
   },
 
+  async updatesReceived(router, neighbour) {
+    const answer = JSON.parse(await bgpctl(router, '-j', 'show', 'neighbor', neighbour.address)) as {
+      readonly neighbors: readonly {
+        readonly stats?: { readonly update?: { readonly received?: { updates: number } } };
+      }[];
+    };
+    return answer.neighbors[0]?.stats?.update?.received?.updates ?? 0;
+  },
+
   announce: reload,
   withdraw: reload,
 

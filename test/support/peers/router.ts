@@ -61,6 +61,8 @@ export interface Neighbour {
   readonly holdTimeSeconds: number;
   readonly reflectorClient: boolean;
   readonly fourOctetAs: boolean;
+  /** Further fields of the peer in Peregrine's file (docs/stand-alone.md); other daemons know nothing of them. */
+  readonly peregrine: { readonly [field: string]: unknown };
 }
 
 export interface RouterConfig {
@@ -68,6 +70,8 @@ export interface RouterConfig {
   readonly routerId: string;
   readonly neighbours: readonly Neighbour[];
   readonly networks: readonly Announcement[];
+  /** Field `kernel` of Peregrine's file; other daemons know nothing of it. */
+  readonly kernel?: { readonly [field: string]: unknown };
 }
 
 export interface SessionStatus {
@@ -86,6 +90,8 @@ export interface RouterContext {
   readonly config: RouterConfig;
   /** 0 at the first start, one more at each restart(). */
   readonly restartCount: number;
+  /** Null until start() has returned for the first time. */
+  readonly daemon: DaemonProcess | null;
   /** Runs a command inside the router's namespace and returns what it prints; throws when it fails. */
   command(argv: readonly string[], input?: string): Promise<string>;
 }
@@ -98,6 +104,8 @@ export interface RouterDriver {
   session(router: RouterContext, neighbour: Neighbour): Promise<SessionStatus>;
   /** As the daemon's CLI shows them, in any order; attributes that eBGP does not carry may be left in. */
   received(router: RouterContext, neighbour: Neighbour, family: Family): Promise<readonly ReceivedRoute[]>;
+  /** UPDATEs, or routes in UPDATEs, that the daemon has counted from that neighbour. */
+  updatesReceived(router: RouterContext, neighbour: Neighbour): Promise<number>;
   /** The announcement is in router.config already. */
   announce(router: RouterContext, announced: Announcement): Promise<void>;
   withdraw(router: RouterContext, prefix: string): Promise<void>;
@@ -115,6 +123,7 @@ const NEIGHBOUR_DEFAULTS = {
   holdTimeSeconds: 90,
   reflectorClient: false,
   fourOctetAs: true,
+  peregrine: {},
 } as const satisfies Partial<Neighbour>;
 
 /** A neighbour with all that is not said at its default. */
@@ -204,6 +213,7 @@ export class Router {
       folder: this.#lab.folder(namespace),
       config: this.#config,
       restartCount: this.#restartCount,
+      daemon: this.#daemon,
       command: async (argv, input) => {
         const result = await this.#lab.run(namespace, argv, input);
         if (result.status === 0) return result.stdout;
@@ -234,6 +244,16 @@ export class Router {
     const networks = this.#config.networks.filter((network) => network.prefix !== prefix);
     this.#config = { ...this.#config, networks };
     await this.#driver.withdraw(this.context, prefix);
+  }
+
+  /** Announcements that the daemon has counted from that neighbour since it started; only differences mean anything. */
+  updatesReceived(neighbourAddress: string): Promise<number> {
+    return this.#driver.updatesReceived(this.context, this.#neighbour(neighbourAddress));
+  }
+
+  /** Will not announce the prefix again after restart(); a running daemon is not told. */
+  forget(prefix: string): void {
+    this.#config = { ...this.#config, networks: this.#config.networks.filter((network) => network.prefix !== prefix) };
   }
 
   /** Sends ROUTE-REFRESH: asks the neighbour for all its routes again. */

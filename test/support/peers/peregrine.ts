@@ -1,0 +1,205 @@
+/**
+ * Peregrine itself, stand-alone, behind the same questions as the foreign daemons: a YAML file read again on SIGHUP, and
+ * `peregrine show ... --json` over the control socket. The bundle in dist/ is what runs, as it does for users.
+ *
+ * Attributes of announcements are set by the export policy, one statement per prefix. ORIGIN cannot be chosen: what
+ * Peregrine originates is IGP.
+ */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import type { AdvertisedView, AttributesView, PeerView, ReceivedView, RouteView } from '../../../src/api/schema.ts';
+import { waitFor } from '../wait-for.ts';
+import {
+  type Announcement,
+  familyOf,
+  type Neighbour,
+  type Origin,
+  type ReceivedRoute,
+  type Router,
+  type RouterContext,
+  type RouterDriver,
+} from './router.ts';
+
+const MAIN = fileURLToPath(new URL('../../../dist/peregrine.js', import.meta.url));
+const START_DEADLINE_MS = 15_000;
+const RELOAD_DEADLINE_MS = 5_000;
+
+export const PEREGRINE: RouterDriver = {
+  kind: 'peregrine',
+
+  async start(router) {
+    if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run npm run build`);
+    writeConfig(router);
+    const argv = [process.execPath, MAIN, 'run', '--config', configPath(router)];
+    const daemon = router.lab.spawn(router.namespace, argv);
+    await daemon.ready('its control socket answers', START_DEADLINE_MS, async () => {
+      await peregrine(router, 'show', 'status', '--json');
+      return true;
+    });
+    return daemon;
+  },
+
+  async session(router, neighbour) {
+    const { state } = await peerView(router, neighbour.address);
+    return { isEstablished: state.toLowerCase() === 'established', text: state };
+  },
+
+  async received(router, neighbour, family) {
+    const views = await listOf<ReceivedView>(router, 'received', neighbour.address);
+    return views.filter((view) => familyOf(view.prefix) === family).map(routeFrom);
+  },
+
+  async updatesReceived(router, neighbour) {
+    return (await peerView(router, neighbour.address)).messages.updatesReceived;
+  },
+
+  announce: reload,
+  withdraw: reload,
+
+  async requestRefresh(router, neighbour) {
+    await peregrine(router, 'peer', neighbour.address, 'refresh-in');
+  },
+
+  /** The text of RFC 9003 cannot be given on its command line. */
+  async disable(router, neighbour) {
+    await peregrine(router, 'peer', neighbour.address, 'disable');
+  },
+};
+
+/** The session as `peregrine show peers` has it. */
+export async function peerView(router: RouterContext, address: string): Promise<PeerView> {
+  const peers = await listOf<PeerView>(router, 'peers');
+  const found = peers.find((peer) => peer.address === address);
+  if (found === undefined) throw new Error(`peregrine shows no peer ${address}`);
+  return found;
+}
+
+/** What it says it told that neighbour, in the form of received(). */
+export async function advertised(router: Router, address: string): Promise<readonly ReceivedRoute[]> {
+  return (await listOf<AdvertisedView>(router.context, 'advertised', address)).map(routeFrom);
+}
+
+/** All it knows about a prefix (or all prefixes), with the best path and the reasons of the others. */
+export async function routes(router: Router, prefix?: string): Promise<readonly RouteView[]> {
+  return await listOf<RouteView>(router.context, 'routes', ...(prefix === undefined ? [] : [prefix]));
+}
+
+async function listOf<T>(router: RouterContext, ...words: readonly string[]): Promise<readonly T[]> {
+  const text = await peregrine(router, 'show', ...words, '--json');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as T);
+}
+
+function peregrine(router: RouterContext, ...words: readonly string[]): Promise<string> {
+  return router.command([process.execPath, MAIN, ...words, '--socket', socketPath(router)]);
+}
+
+function socketPath(router: RouterContext): string {
+  return join(router.folder, 'peregrine.sock');
+}
+
+function configPath(router: RouterContext): string {
+  return join(router.folder, 'peregrine.yaml');
+}
+
+async function reload(router: RouterContext): Promise<void> {
+  const before = await revision(router);
+  const oldConfig = readFileSync(configPath(router), 'utf8');
+  writeConfig(router);
+  if (readFileSync(configPath(router), 'utf8') === oldConfig) return;
+  router.daemon?.signal('SIGHUP');
+  await waitFor('the new configuration is in force', RELOAD_DEADLINE_MS, async () =>
+    (await revision(router)) === before ? null : true,
+  );
+}
+
+async function revision(router: RouterContext): Promise<string> {
+  const status = JSON.parse(await peregrine(router, 'show', 'status', '--json')) as {
+    readonly appliedRevision: string;
+  };
+  return status.appliedRevision;
+}
+
+function writeConfig(router: RouterContext): void {
+  const { config } = router;
+  const document = {
+    routerId: config.routerId,
+    as: config.localAs,
+    logLevel: 'debug',
+    controlSocket: socketPath(router),
+    kernel: config.kernel ?? {},
+    peers: config.neighbours.map((neighbour) => peerEntry(neighbour)),
+    originate: config.networks.map((network) => ({ prefix: network.prefix })),
+    policies: { announcements: { statements: config.networks.map(statement), otherwise: 'accept' } },
+  };
+  writeFileSync(configPath(router), stringify(document));
+}
+
+function peerEntry(neighbour: Neighbour): object {
+  const addPath = { send: neighbour.addPathSend, receive: neighbour.addPathReceive };
+  const restart = neighbour.gracefulRestartSeconds;
+  return {
+    address: neighbour.address,
+    localAddress: neighbour.localAddress,
+    as: neighbour.as,
+    families: neighbour.families,
+    passive: neighbour.passive,
+    holdTimeSeconds: neighbour.holdTimeSeconds,
+    connectRetryTimeSeconds: 1,
+    idleHold: { minSeconds: 1, maxSeconds: 2 },
+    fourOctetAs: neighbour.fourOctetAs,
+    addPath,
+    gracefulRestart: restart === null ? { mode: 'off' } : { mode: 'helper', restartTimeSeconds: restart },
+    routeReflectorClient: neighbour.reflectorClient,
+    export: 'announcements',
+    ...(neighbour.password === null ? {} : { password: neighbour.password }),
+    ...(neighbour.gtsm ? { ttlSecurityHops: 1 } : {}),
+    ...neighbour.peregrine,
+  };
+}
+
+function statement(network: Announcement): object {
+  if (network.origin !== 'igp') throw new Error('what Peregrine originates has ORIGIN IGP');
+  const communities = [...network.communities, ...network.largeCommunities, ...network.extendedCommunities];
+  return {
+    match: { prefix: network.prefix, source: 'static' },
+    set: {
+      ...(network.med === null ? {} : { med: network.med }),
+      ...(network.localPref === null ? {} : { localPref: network.localPref }),
+      ...(communities.length === 0 ? {} : { addCommunity: communities }),
+    },
+    // biome-ignore lint/suspicious/noThenProperty: the configuration's own word; the object is never awaited.
+    then: 'accept',
+  };
+}
+
+function routeFrom(view: {
+  readonly prefix: string;
+  readonly pathId: number | null;
+  readonly attributes: AttributesView;
+}): ReceivedRoute {
+  const { attributes } = view;
+  return {
+    prefix: view.prefix,
+    // A global and a link-local address may be shown together.
+    nextHop: (attributes.nextHop ?? '').split(/[\s,]/)[0],
+    asPath: attributes.asPath
+      .split(' ')
+      .filter((word) => word !== '')
+      .map(Number),
+    origin: attributes.origin.toLowerCase() as Origin,
+    med: attributes.med,
+    localPref: attributes.localPref,
+    communities: attributes.communities,
+    largeCommunities: attributes.largeCommunities,
+    extendedCommunities: attributes.extendedCommunities,
+    originatorId: attributes.originatorId,
+    clusterList: attributes.clusterList,
+    pathId: view.pathId,
+  };
+}
