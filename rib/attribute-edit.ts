@@ -12,6 +12,7 @@ import {
   ATTRIBUTE_CLUSTER_LIST,
   ATTRIBUTE_COMMUNITIES,
   ATTRIBUTE_EXTENDED_COMMUNITIES,
+  ATTRIBUTE_IPV6_EXTENDED_COMMUNITIES,
   ATTRIBUTE_LARGE_COMMUNITIES,
   ATTRIBUTE_LOCAL_PREF,
   ATTRIBUTE_MP_REACH_NLRI,
@@ -19,17 +20,14 @@ import {
   ATTRIBUTE_NEXT_HOP,
   ATTRIBUTE_ONLY_TO_CUSTOMER,
   ATTRIBUTE_ORIGINATOR_ID,
-} from './attribute-parser.ts';
+  FLAG_EXTENDED_LENGTH,
+  FLAG_OPTIONAL,
+  FLAG_TRANSITIVE,
+} from '../bgp/iana.ts';
 import type { AttributeStore, SetHandle } from './attribute-store.ts';
 import { copyFilteredAsPath, prependAs } from './policy/as-path.ts';
 import { COMMUNITY_ATTRIBUTE_CODE, COMMUNITY_OCTETS, type Community, valueHasCommunity } from './policy/community.ts';
 
-/** RFC 5701: extended communities of 20 octets. */
-const ATTRIBUTE_IPV6_EXTENDED_COMMUNITIES = 25;
-
-export const FLAG_OPTIONAL = 0x80;
-export const FLAG_TRANSITIVE = 0x40;
-const FLAG_EXTENDED_LENGTH = 0x10;
 const OPTIONAL_TRANSITIVE = FLAG_OPTIONAL | FLAG_TRANSITIVE;
 
 /** Longest block that fits a message at all: 65,535 octets less header and the two length fields (RFC 8654). */

@@ -13,8 +13,10 @@
  */
 
 import type { FamilyIndex } from '../bgp/family.ts';
+import { ATTRIBUTE_CLUSTER_LIST } from '../bgp/iana.ts';
 import type { IpAddress } from '../bgp/ip.ts';
 import type { BgpRole } from '../bgp/session-config.ts';
+import { uint32 } from '../bgp/wire/octets.ts';
 import {
   SET_BLACKHOLE,
   SET_HAS_CLUSTER_LIST,
@@ -25,7 +27,6 @@ import {
   SET_NO_EXPORT_SUBCONFED,
   SOURCE_BGP,
 } from './attribute-columns.ts';
-import { ATTRIBUTE_CLUSTER_LIST, uint32At } from './attribute-parser.ts';
 import type { AttributeStore, SetHandle } from './attribute-store.ts';
 import type { NextHopTable } from './next-hop.ts';
 import { OutgoingAttributes } from './outgoing-attributes.ts';
@@ -237,7 +238,7 @@ export class ExportContext {
     const at = sets.attributeOffset(set, ATTRIBUTE_CLUSTER_LIST);
     const start = sets.valueStart(at);
     const end = start + sets.valueLength(at);
-    for (let i = start; i < end; i += 4) if (uint32At(sets.arena, i) === this.settings.clusterId) return true;
+    for (let i = start; i < end; i += 4) if (uint32(sets.arena, i) === this.settings.clusterId) return true;
     return false;
   }
 

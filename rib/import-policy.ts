@@ -10,16 +10,16 @@
  */
 
 import { FAMILY_AFI, FAMILY_IPV4, FAMILY_NAMES, type FamilyIndex } from '../bgp/family.ts';
+import { ATTRIBUTE_MULTI_EXIT_DISC, COMMUNITY_GRACEFUL_SHUTDOWN } from '../bgp/iana.ts';
 import type { IpAddress } from '../bgp/ip.ts';
 import type { NegotiatedSession } from '../bgp/negotiated.ts';
 import { SET_HAS_OTC } from './attribute-columns.ts';
 import { AttributeEditor } from './attribute-edit.ts';
-import { ATTRIBUTE_MULTI_EXIT_DISC } from './attribute-parser.ts';
 import type { SetHandle } from './attribute-store.ts';
 import type { PeerPolicyConfig } from './peer-policy.ts';
 import type { PeerTable } from './peer-table.ts';
 import { applyCommunityEdits } from './policy/apply-edits.ts';
-import { COMMUNITY_STANDARD, type Community, WELL_KNOWN_COMMUNITIES } from './policy/community.ts';
+import { standardCommunity } from './policy/community.ts';
 import { compilePolicy, formatProblem } from './policy/compile.ts';
 import {
   type CompiledPolicy,
@@ -44,12 +44,7 @@ export interface ImportOptions {
   onProblem(message: string): void;
 }
 
-const GRACEFUL_SHUTDOWN: Community = {
-  type: COMMUNITY_STANDARD,
-  word0: WELL_KNOWN_COMMUNITIES['graceful-shutdown'],
-  word1: 0,
-  word2: 0,
-};
+const GRACEFUL_SHUTDOWN = standardCommunity(COMMUNITY_GRACEFUL_SHUTDOWN);
 
 /** What the RIB compiles its peers' import policies with. */
 export function importPolicyCompiler(services: ImportServices, options: ImportOptions): PolicyCompiler {

@@ -9,13 +9,10 @@
  */
 
 import { FAMILY_AFI, FAMILY_IPV4, FAMILY_IPV6 } from '../bgp/family.ts';
-import type { IpAddress } from '../bgp/ip.ts';
-import { SOURCE_BGP } from './attribute-columns.ts';
-import { AttributeEditor, FLAG_TRANSITIVE } from './attribute-edit.ts';
 import {
+  ATTRIBUTE_AIGP,
   ATTRIBUTE_AS_PATH,
   ATTRIBUTE_CLUSTER_LIST,
-  ATTRIBUTE_LOCAL_ORIGIN,
   ATTRIBUTE_LOCAL_PREF,
   ATTRIBUTE_MP_REACH_NLRI,
   ATTRIBUTE_MULTI_EXIT_DISC,
@@ -23,7 +20,12 @@ import {
   ATTRIBUTE_ONLY_TO_CUSTOMER,
   ATTRIBUTE_ORIGIN,
   ATTRIBUTE_ORIGINATOR_ID,
-} from './attribute-parser.ts';
+  FLAG_TRANSITIVE,
+} from '../bgp/iana.ts';
+import type { IpAddress } from '../bgp/ip.ts';
+import { SOURCE_BGP } from './attribute-columns.ts';
+import { AttributeEditor } from './attribute-edit.ts';
+import { ATTRIBUTE_LOCAL_ORIGIN } from './attribute-parser.ts';
 import type { SetHandle } from './attribute-store.ts';
 import type { ExportSettings, ExportTables } from './export-rules.ts';
 import type { NextHopHandle } from './next-hop.ts';
@@ -32,7 +34,6 @@ import { NEXT_HOP_ADDRESS, NEXT_HOP_DEFAULT, NEXT_HOP_SELF, NEXT_HOP_UNCHANGED }
 import type { EvaluationContext } from './policy/evaluate.ts';
 import { ADVERTISED, NOT_ADVERTISED_NEXT_HOP, NOT_ADVERTISED_TOO_LONG, type NotAdvertisedReason } from './reason.ts';
 
-const ATTRIBUTE_AIGP = 26;
 const ORIGIN_IGP = 0;
 
 /** Builds outgoing sets for one group. */

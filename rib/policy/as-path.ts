@@ -5,10 +5,13 @@
  * and the confederation segments of RFC 5065. Values are already validated: no overrun, no empty segment.
  */
 
-import { AS_SEQUENCE, AS_SET, uint32At } from '../attribute-parser.ts';
-
-const AS_CONFED_SEQUENCE = 3;
-const AS_CONFED_SET = 4;
+import {
+  SEGMENT_AS_CONFED_SEQUENCE,
+  SEGMENT_AS_CONFED_SET,
+  SEGMENT_AS_SEQUENCE,
+  SEGMENT_AS_SET,
+} from '../../bgp/iana.ts';
+import { uint32 } from '../../bgp/wire/octets.ts';
 
 const SEGMENT_LIMIT = 255;
 
@@ -37,24 +40,18 @@ export function asPathStartsWith(
     const type = octets[at];
     const count = octets[at + 1];
     const next = at + 2 + count * 4;
-    if (type === AS_SEQUENCE) {
+    if (type === SEGMENT_AS_SEQUENCE) {
       for (let as = at + 2; as < next && wanted < asns.length; as += 4)
-        if (uint32At(octets, as) !== asns[wanted++]) return false;
-    } else if (type === AS_SET) {
+        if (uint32(octets, as) !== asns[wanted++]) return false;
+    } else if (type === SEGMENT_AS_SET) {
       let holds = false;
-      for (let as = at + 2; as < next && !holds; as += 4) holds = uint32At(octets, as) === asns[wanted];
+      for (let as = at + 2; as < next && !holds; as += 4) holds = uint32(octets, as) === asns[wanted];
       if (!holds) return false;
       wanted++;
     }
     at = next;
   }
   return true;
-}
-
-/** True when the value in [start, end) has a confederation segment. */
-export function hasConfederationSegment(octets: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at += 2 + octets[at + 1] * 4) if (octets[at] >= AS_CONFED_SEQUENCE) return true;
-  return false;
 }
 
 /**
@@ -76,10 +73,10 @@ export function copyFilteredAsPath(
   for (let at = start; at < end; at = next) {
     const type = octets[at];
     next = at + 2 + octets[at + 1] * 4;
-    if (type === AS_CONFED_SEQUENCE || type === AS_CONFED_SET) continue;
+    if (type === SEGMENT_AS_CONFED_SEQUENCE || type === SEGMENT_AS_CONFED_SET) continue;
     let kept = 0;
     for (let as = at + 2; as < next; as += 4) {
-      const value = uint32At(octets, as);
+      const value = uint32(octets, as);
       if (removePrivate && value !== keepAs && isPrivateAs(value)) continue;
       const put = out + 2 + kept * 4;
       target[put] = octets[as];
@@ -102,10 +99,10 @@ export function copyFilteredAsPath(
  * caller has reserved six octets before the old one.
  */
 export function prependAs(octets: Uint8Array, start: number, end: number, as: number): number {
-  const extend = start < end && octets[start] === AS_SEQUENCE && octets[start + 1] < SEGMENT_LIMIT;
+  const extend = start < end && octets[start] === SEGMENT_AS_SEQUENCE && octets[start + 1] < SEGMENT_LIMIT;
   const count = extend ? octets[start + 1] + 1 : 1;
   const head = extend ? start - 4 : start - 6;
-  octets[head] = AS_SEQUENCE;
+  octets[head] = SEGMENT_AS_SEQUENCE;
   octets[head + 1] = count;
   octets[head + 2] = as >>> 24;
   octets[head + 3] = (as >>> 16) & 255;

@@ -7,7 +7,7 @@
 
 import { FAMILY_ADDRESS_BITS } from '../../bgp/family.ts';
 import { formatPrefix, parseAddress, parsePrefix } from '../../bgp/ip.ts';
-import { COMMUNITY_STANDARD, type Community, parseCommunity } from './community.ts';
+import { type Community, parseCommunity, standardCommunity } from './community.ts';
 import {
   ACTION_ADD_COMMUNITY,
   ACTION_NORMALISE_PRIORITY,
@@ -73,7 +73,7 @@ const AS_LIST_LIMIT = 64;
 const INTERFACE_NAME_LIMIT = 15;
 
 const NO_PREFIXES = new PrefixSet([]);
-const NO_COMMUNITY: Community = { type: COMMUNITY_STANDARD, word0: 0, word1: 0, word2: 0 };
+const NO_COMMUNITY: Community = standardCommunity(0);
 const NO_PEERS: ReadonlySet<string> = new Set();
 
 const BLANK_MATCH: CompiledMatch = {
@@ -140,8 +140,11 @@ function compilePrefixList(prefixes: readonly string[], report: Report): PrefixS
 
 function compileCommunity(text: string, report: Report): Community {
   const community = parseCommunity(text);
-  if (typeof community !== 'string') return community;
-  report('community', `${JSON.stringify(text)}: ${community}`);
+  if (community !== null) return community;
+  report(
+    'community',
+    `${JSON.stringify(text)} is not aa:nn, aa:nn:mm, rt:aa:nn, ro:aa:nn, 0x and 16 hex digits, or a well-known name`,
+  );
   return NO_COMMUNITY;
 }
 

@@ -9,9 +9,9 @@
  */
 
 import type { FamilyIndex } from '../../bgp/family.ts';
+import { ATTRIBUTE_AS_PATH } from '../../bgp/iana.ts';
 import type { IpAddress } from '../../bgp/ip.ts';
 import { SOURCE_BGP, SOURCE_KERNEL } from '../attribute-columns.ts';
-import { ATTRIBUTE_AS_PATH } from '../attribute-parser.ts';
 import type { AttributeStore, SetHandle } from '../attribute-store.ts';
 import type { NextHopTable } from '../next-hop.ts';
 import type { PeerIndex } from '../peer-table.ts';
