@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionId } from '../../bgp/fsm/timers.ts';
 import type { NotificationError } from '../../bgp/wire/error.ts';
 import { FRAME_ERROR, FRAME_MESSAGE, Framer } from '../../bgp/wire/framer.ts';
+import type { Clock } from './clock.ts';
 
 /** Time that unsent octets (a NOTIFICATION, mostly) have to leave after a close. */
 const LINGER_MS = 1000;
@@ -34,15 +35,15 @@ export class PeerConnection {
   /** Monotonic time of the last sign that the peer takes what we send. */
   lastSendProgressMs: number;
   readonly #owner: ConnectionOwner;
-  readonly #nowMs: () => number;
+  readonly #clock: Clock;
   #closed = false;
 
-  constructor(id: ConnectionId, socket: Socket, owner: ConnectionOwner, nowMs: () => number) {
+  constructor(id: ConnectionId, socket: Socket, owner: ConnectionOwner, clock: Clock) {
     this.id = id;
     this.socket = socket;
     this.#owner = owner;
-    this.#nowMs = nowMs;
-    this.lastSendProgressMs = nowMs();
+    this.#clock = clock;
+    this.lastSendProgressMs = clock.nowMs();
     socket.on('data', (chunk: Uint8Array) => this.#received(chunk));
     socket.on('drain', () => this.#drained());
     socket.on('error', (error) => this.#lost(error.message));
@@ -63,7 +64,7 @@ export class PeerConnection {
     if (this.#closed) return;
     this.octetsSent += octets.length;
     if (!this.socket.write(octets)) this.isBlocked = true;
-    else if (this.socket.writableLength === 0) this.lastSendProgressMs = this.#nowMs();
+    else if (this.socket.writableLength === 0) this.lastSendProgressMs = this.#clock.nowMs();
   }
 
   /** Hands several buffers to the kernel with one system call. */
@@ -75,7 +76,7 @@ export class PeerConnection {
     this.socket.uncork();
     if (this.socket.writableLength === 0) {
       this.isBlocked = false;
-      this.lastSendProgressMs = this.#nowMs();
+      this.lastSendProgressMs = this.#clock.nowMs();
     }
   }
 
@@ -112,7 +113,7 @@ export class PeerConnection {
 
   #drained(): void {
     this.isBlocked = false;
-    this.lastSendProgressMs = this.#nowMs();
+    this.lastSendProgressMs = this.#clock.nowMs();
     if (!this.#closed) this.#owner.connectionWritable(this);
   }
 

@@ -136,7 +136,7 @@ export class PeerDriver implements ConnectionOwner {
   /** Takes over a connection that this peer opened. */
   accept(socket: Socket): void {
     const id: ConnectionId = `in-${this.#nextIncoming++}`;
-    this.#connections.set(id, new PeerConnection(id, socket, this, this.#host.clock.nowMs));
+    this.#connections.set(id, new PeerConnection(id, socket, this, this.#host.clock));
     this.dispatch({ type: 'incomingConnectionOpened', connectionId: id });
   }
 
@@ -306,7 +306,7 @@ export class PeerDriver implements ConnectionOwner {
     const pending = this.#host.dial(this, CONNECT_TIMEOUT_MS, {
       connected: (socket) => {
         this.#dialling.delete(connectionId);
-        this.#connections.set(connectionId, new PeerConnection(connectionId, socket, this, this.#host.clock.nowMs));
+        this.#connections.set(connectionId, new PeerConnection(connectionId, socket, this, this.#host.clock));
         this.dispatch({ type: 'outgoingConnectionOpened', connectionId });
       },
       failed: ({ code, message }) => {
