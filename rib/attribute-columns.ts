@@ -45,7 +45,7 @@ export class AttributeColumns {
   generation: Uint32Array;
   /**
    * One number for the steps from LLGR_STALE to ORIGIN (higher is better):
-   * (((notLlgrStale * 2^32 + LOCAL_PREF) * 1024 + 1023 - min(AS_PATH length, 1023)) * 4 + 2 - ORIGIN).
+   * (((notLlgrStale * 2^32 + LOCAL_PREF) * 16384 + 16383 - AS_PATH length) * 4 + 2 - ORIGIN).
    */
   rank: Float64Array;
   /** 100 when absent. */

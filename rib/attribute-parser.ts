@@ -136,7 +136,7 @@ export function parseAttributes(
   const pathLength = columns.asPathLength[handle];
   const stale = (flags & SET_LLGR_STALE) === 0 ? NOT_LLGR_STALE : 0;
   columns.rank[handle] =
-    ((stale + localPref) * 1024 + 1023 - Math.min(pathLength, 1023)) * 4 + 2 - columns.origin[handle];
+    ((stale + localPref) * 16384 + 16383 - Math.min(pathLength, 16383)) * 4 + 2 - columns.origin[handle];
 }
 
 /** RFC 4271 9.1.2.2 a): an AS_SET counts as 1; RFC 5065 5.3: confederation segments are not counted. */

@@ -167,6 +167,11 @@ export class NextHopTable {
     return changed;
   }
 
+  /** Every path through a changed next hop has been looked at. */
+  clearChanged(): void {
+    this.changed.fill(0, 0, this.end);
+  }
+
   format(handle: NextHopHandle): string {
     const family: FamilyIndex = this.family[handle] === FAMILY_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
     return formatLanes(family, this.laneA[handle], this.laneB[handle], this.laneC[handle], this.laneD[handle]);

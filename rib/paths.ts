@@ -12,12 +12,14 @@ import type { PrefixHandle } from './prefix-table.ts';
 /** 0: none. */
 export type PathRow = number;
 
-/** The peer has not announced it again since its session went down (RFC 4724). */
-export const ROW_STALE = 1;
-/** The peer has not announced it again since it began a refresh (RFC 7313). */
-export const ROW_REFRESH_PENDING = 2;
-/** Kept beyond the restart time (RFC 9494): carries LLGR_STALE in its effective set. */
-export const ROW_LLGR = 4;
+/** In rowFlags: kept beyond the restart time (RFC 9494), its effective set carries LLGR_STALE. */
+export const ROW_LLGR = 1;
+/**
+ * In rowFlags, the upper half: the peer's epoch when it last announced the path. A peer's epoch goes up when its
+ * session ends and when it begins a refresh, which makes all its paths stale at once without touching them.
+ */
+export const ROW_EPOCH_SHIFT = 4;
+export const EPOCH_MASK = 15;
 
 /** Preference among sources (before RFC 4271 9.1): higher wins. */
 export const PREFERENCE_KERNEL = 10;
@@ -46,8 +48,8 @@ export class PathTable {
   /** ADD-PATH path identifier as received; empty array until the first one that is not 0 arrives. */
   rowPathId: Uint32Array;
   /**
-   * What policy made of rowSet, kept while its next hop is unresolvable so that the next hop stays tracked; only when
-   * it differs from rowSet. Empty array until needed.
+   * What policy made of rowSet, kept while its next hop cannot be used so that the next hop stays tracked; only when it
+   * differs from rowSet. Empty array until needed.
    */
   rowParked: Uint32Array;
   #free: PathRow;
@@ -89,6 +91,7 @@ export class PathTable {
     this.rowReason[row] = 0;
     this.rowPreference[row] = 0;
     this.rowNext[row] = 0;
+    if (this.rowParked.length !== 0) this.rowParked[row] = 0;
     if (pathId !== 0 && this.rowPathId.length === 0) this.rowPathId = new Uint32Array(this.capacity);
     if (this.rowPathId.length !== 0) this.rowPathId[row] = pathId;
     return row;

@@ -4,7 +4,6 @@
  * kernel and direct; BGP peers come after them. An index is given again only when no path refers to it any more.
  */
 
-import type { FamilyIndex } from '../bgp/family.ts';
 import type { IpAddress } from '../bgp/ip.ts';
 import type { NegotiatedSession } from '../bgp/negotiated.ts';
 import { grownCapacity, grownUint8, grownUint32 } from './columns.ts';
@@ -19,6 +18,7 @@ export const PEER_DIRECT: PeerIndex = 3;
 /** First index that a BGP peer can have. */
 export const FIRST_BGP_PEER: PeerIndex = 4;
 const MAX_PEERS = 65535;
+const RESTING_INDICES = 1024;
 
 /** What is known of a peer before its session is up. */
 export interface RibPeer {
@@ -27,6 +27,8 @@ export interface RibPeer {
   readonly localAs: number;
   readonly peerAs: number;
   readonly policy: PeerPolicyConfig;
+  /** Refuse paths whose first AS is not the peer's (RFC 4271 6.3); off by default, route servers break it. */
+  readonly enforceFirstAs?: boolean;
 }
 
 /** Ends of an established session. */
@@ -37,21 +39,6 @@ export interface SessionEnds {
   readonly interfaceIndex: number;
 }
 
-/** Paths of one peer and family. */
-export interface PathCounters {
-  /** Prefixes held in Adj-RIB-In (ADD-PATH: paths). */
-  received: number;
-  /** Of these: taking part in the decision process. */
-  eligible: number;
-  /** Of these: the best path of their prefix. */
-  best: number;
-  /** Not refreshed since the session went down or a refresh began. */
-  stale: number;
-  /** Since start: announcements and withdrawals taken in. */
-  announced: number;
-  withdrawn: number;
-}
-
 export interface PeerState {
   readonly index: PeerIndex;
   readonly name: string;
@@ -60,15 +47,17 @@ export interface PeerState {
   policy: PeerPolicyConfig;
   /** Unsigned; the cluster that we reflect this peer's routes in (RFC 4456 7). */
   clusterId: number;
+  readonly enforceFirstAs: boolean;
+  /** The last session, kept while its paths are stale; isUp says whether it still is. */
   session: NegotiatedSession | null;
   ends: SessionEnds | null;
+  isUp: boolean;
+  /** removePeer has been called; the index is freed when the last path is gone. */
+  isRetired: boolean;
   importPolicy: [ImportPolicy, ImportPolicy];
-  counters: [PathCounters, PathCounters];
 }
 
-function noPaths(): PathCounters {
-  return { received: 0, eligible: 0, best: 0, stale: 0, announced: 0, withdrawn: 0 };
-}
+const LOCAL_NAMES: readonly string[] = ['', 'static', 'kernel', 'direct'];
 
 export class PeerTable {
   capacity: number;
@@ -115,9 +104,7 @@ export class PeerTable {
 
   /** Session name, or the name of the local source. */
   nameOf(index: PeerIndex): string {
-    if (index === PEER_STATIC) return 'static';
-    if (index === PEER_KERNEL) return 'kernel';
-    if (index === PEER_DIRECT) return 'direct';
+    if (index < FIRST_BGP_PEER) return LOCAL_NAMES[index];
     return this.#states[index]?.name ?? `peer ${index}`;
   }
 
@@ -128,7 +115,8 @@ export class PeerTable {
   /** 0: the table is full or the name is taken. */
   add(config: RibPeer, clusterId: number): PeerIndex {
     if (this.#byName.has(config.name)) return 0;
-    const index = this.#free.pop() ?? this.end;
+    // Others may still remember an index after its last path is gone: it rests before it is given again.
+    const index = (this.#free.length > RESTING_INDICES ? this.#free.shift() : undefined) ?? this.end;
     if (index > MAX_PEERS) return 0;
     if (index === this.end) this.end++;
     if (index >= this.capacity) this.#grow(index + 1);
@@ -140,10 +128,12 @@ export class PeerTable {
       peerAs: config.peerAs,
       policy: config.policy,
       clusterId,
+      enforceFirstAs: config.enforceFirstAs ?? false,
       session: null,
       ends: null,
+      isUp: false,
+      isRetired: false,
       importPolicy: [ACCEPT_ALL_IMPORT, ACCEPT_ALL_IMPORT],
-      counters: [noPaths(), noPaths()],
     };
     this.isExternal[index] = config.localAs === config.peerAs ? 0 : 1;
     this.isClient[index] = config.policy.isRouteReflectorClient ? 1 : 0;
@@ -159,25 +149,40 @@ export class PeerTable {
     this.isClient[index] = policy.isRouteReflectorClient ? 1 : 0;
   }
 
-  setSession(index: PeerIndex, session: NegotiatedSession | null, ends: SessionEnds | null): void {
+  /** Takes over an established session. True: what the decision process compares of the peer is not what it was. */
+  sessionUp(index: PeerIndex, session: NegotiatedSession, ends: SessionEnds): boolean {
     const state = this.#states[index];
-    if (!state) return;
+    if (!state) return false;
     state.session = session;
-    if (session === null || ends === null) return;
     state.ends = ends;
-    this.bgpIdentifier[index] = session.peerBgpIdentifier;
+    state.isUp = true;
+    const isExternal = session.isInternal ? 0 : 1;
     const address = ends.peerAddress;
+    const same =
+      this.isExternal[index] === isExternal &&
+      this.bgpIdentifier[index] === session.peerBgpIdentifier &&
+      this.addressFamily[index] === address.family &&
+      this.addressA[index] === address.a &&
+      this.addressB[index] === address.b &&
+      this.addressC[index] === address.c &&
+      this.addressD[index] === address.d;
+    this.isExternal[index] = isExternal;
+    this.bgpIdentifier[index] = session.peerBgpIdentifier;
     this.addressFamily[index] = address.family;
     this.addressA[index] = address.a;
     this.addressB[index] = address.b;
     this.addressC[index] = address.c;
     this.addressD[index] = address.d;
+    return !same;
   }
 
   /** Forgets the name at once; the index stays taken until `free`. */
   retire(index: PeerIndex): void {
     const state = this.#states[index];
-    if (state && this.#byName.get(state.name) === index) this.#byName.delete(state.name);
+    if (!state) return;
+    state.isRetired = true;
+    state.isUp = false;
+    if (this.#byName.get(state.name) === index) this.#byName.delete(state.name);
   }
 
   /** Gives the index back; no path may refer to it. */
@@ -186,10 +191,6 @@ export class PeerTable {
     this.#states[index] = null;
     this.bgpIdentifier[index] = 0;
     this.#free.push(index);
-  }
-
-  counters(index: PeerIndex, family: FamilyIndex): PathCounters | null {
-    return this.#states[index]?.counters[family] ?? null;
   }
 
   #grow(needed: number): void {

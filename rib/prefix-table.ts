@@ -4,7 +4,8 @@
  *
  * The hash is a linear hash (Litwin): it grows by splitting one small group of buckets per few insertions, so there is
  * never a rehash of everything. Eight neighbouring prefixes of one length share a group, that is one or two cache
- * lines, because tables and withdrawals come in address order. A seed keeps peers from aiming at one chain.
+ * lines, because tables and withdrawals come in address order. A seed keeps peers from aiming at one chain. Lanes may
+ * be handed in signed or unsigned: hot loops hand in signed ones, which V8 passes without boxing.
  */
 
 import { FAMILY_IPV4, type FamilyIndex } from '../bgp/family.ts';
@@ -76,8 +77,8 @@ export class PrefixTable {
   /** The handle of a prefix whose host bits are 0, or 0 when it is not in the table. */
   find(a: number, b: number, c: number, d: number, length: number): PrefixHandle {
     return this.family === FAMILY_IPV4
-      ? this.#find4(this.#buckets[this.#bucket4(a, length)], a, length)
-      : this.#find6(this.#buckets[this.#bucket6(a, b, c, d, length)], a, b, c, d, length);
+      ? this.#find4(this.#buckets[this.#bucket4(a, length)], a | 0, length)
+      : this.#find6(this.#buckets[this.#bucket6(a, b, c, d, length)], a | 0, b | 0, c | 0, d | 0, length);
   }
 
   /** The handle of a prefix whose host bits are 0, new when it is not in the table. Columns may be replaced. */
@@ -85,7 +86,7 @@ export class PrefixTable {
     const isIpv4 = this.family === FAMILY_IPV4;
     const bucket = isIpv4 ? this.#bucket4(a, length) : this.#bucket6(a, b, c, d, length);
     const first = this.#buckets[bucket];
-    const known = isIpv4 ? this.#find4(first, a, length) : this.#find6(first, a, b, c, d, length);
+    const known = isIpv4 ? this.#find4(first, a | 0, length) : this.#find6(first, a | 0, b | 0, c | 0, d | 0, length);
     if (known !== 0) return known;
     let handle = this.#free;
     if (handle !== 0) {
@@ -135,10 +136,10 @@ export class PrefixTable {
     for (let length = Math.min(maxLength, bits); length >= 0; length--) {
       if (this.#lengthCount[length] === 0) continue;
       const handle = this.find(
-        (a & laneMask(length, 0)) >>> 0,
-        (b & laneMask(length, 1)) >>> 0,
-        (c & laneMask(length, 2)) >>> 0,
-        (d & laneMask(length, 3)) >>> 0,
+        a & laneMask(length, 0),
+        b & laneMask(length, 1),
+        c & laneMask(length, 2),
+        d & laneMask(length, 3),
         length,
       );
       if (handle !== 0 && this.head[handle] !== 0) return handle;
@@ -175,7 +176,7 @@ export class PrefixTable {
     const lengths = this.length;
     const chain = this.#chain;
     let handle = first;
-    while (handle !== 0 && (laneA[handle] !== a || lengths[handle] !== length)) handle = chain[handle];
+    while (handle !== 0 && ((laneA[handle] | 0) !== a || lengths[handle] !== length)) handle = chain[handle];
     return handle;
   }
 
@@ -183,10 +184,10 @@ export class PrefixTable {
     let handle = first;
     while (
       handle !== 0 &&
-      (this.laneB[handle] !== b ||
-        this.laneA[handle] !== a ||
-        this.laneC[handle] !== c ||
-        this.laneD[handle] !== d ||
+      ((this.laneB[handle] | 0) !== b ||
+        (this.laneA[handle] | 0) !== a ||
+        (this.laneC[handle] | 0) !== c ||
+        (this.laneD[handle] | 0) !== d ||
         this.length[handle] !== length)
     ) {
       handle = this.#chain[handle];

@@ -1,0 +1,227 @@
+/**
+ * One UPDATE into the tables: attribute blocks interned once, then the NLRI in place, prefix by prefix. This is the
+ * innermost loop of the daemon: local integers only, lanes signed so that they stay small integers.
+ *
+ * RFC 4271 3.1, 4.3, 9; RFC 4760 3 and 4; RFC 7606 2 (treat-as-withdraw takes every route of the message along);
+ * RFC 7911 3 (path identifiers).
+ */
+
+import { FAMILY_IPV4, type FamilyIndex } from '../bgp/family.ts';
+import { type AttributeStore, type SetHandle, VALID_FROM_EXTERNAL, VALID_FROM_INTERNAL } from './attribute-store.ts';
+import type { ImportEvaluation } from './import-evaluation.ts';
+import type { LocRib } from './loc-rib.ts';
+import type { PeerIndex, PeerState } from './peer-table.ts';
+import { TREATMENT_ATTRIBUTE_DISCARD, TREATMENT_OK, TREATMENT_WITHDRAW, type UpdateSource } from './update-source.ts';
+
+/** What became of one UPDATE; one object, overwritten by the next. */
+export interface ReceiveOutcome {
+  /** The worst of TREATMENT_...: RESET means that nothing was taken in and the session must end. */
+  treatment: number;
+  announced: number;
+  withdrawn: number;
+  /** The message was an End-of-RIB marker of this family; -1: it was not. */
+  endOfRib: FamilyIndex | -1;
+  /** The peer has gone over its prefix limit in this family; -1: it has not. */
+  maxPrefixesExceeded: FamilyIndex | -1;
+}
+
+export class AdjRibIn {
+  readonly outcome: ReceiveOutcome;
+  readonly #sets: AttributeStore;
+  readonly #evaluation: ImportEvaluation;
+  readonly #families: readonly [LocRib, LocRib];
+
+  constructor(sets: AttributeStore, evaluation: ImportEvaluation, families: readonly [LocRib, LocRib]) {
+    this.outcome = {
+      treatment: TREATMENT_OK,
+      announced: 0,
+      withdrawn: 0,
+      endOfRib: -1,
+      maxPrefixesExceeded: -1,
+    };
+    this.#sets = sets;
+    this.#evaluation = evaluation;
+    this.#families = families;
+  }
+
+  /** @param treatment what reader.read() said */
+  receive(peer: PeerState, reader: UpdateSource, treatment: number): ReceiveOutcome {
+    const outcome = this.outcome;
+    outcome.treatment = treatment;
+    outcome.announced = 0;
+    outcome.withdrawn = 0;
+    outcome.endOfRib = reader.endOfRib;
+    outcome.maxPrefixesExceeded = -1;
+    const hasClassic = reader.nlriStart !== reader.nlriEnd;
+    const mpFamily = reader.mpReachFamily;
+    const hasMp = mpFamily >= 0 && reader.mpReachStart !== reader.mpReachEnd;
+    // Both blocks are judged before anything is taken in: what is wrong with one concerns all of the message.
+    const classicSet = hasClassic && outcome.treatment < TREATMENT_WITHDRAW ? this.#internBlock(peer, reader, 0) : 0;
+    const mpSet = hasMp && outcome.treatment < TREATMENT_WITHDRAW ? this.#internBlock(peer, reader, 1) : 0;
+    if (outcome.treatment > TREATMENT_WITHDRAW) return outcome;
+    const isAccepted = outcome.treatment < TREATMENT_WITHDRAW;
+    if (reader.withdrawnStart !== reader.withdrawnEnd) {
+      this.#withdraw(peer, FAMILY_IPV4, reader.octets, reader.withdrawnStart, reader.withdrawnEnd);
+    }
+    const unreachFamily = reader.mpUnreachFamily;
+    if (unreachFamily >= 0) {
+      this.#withdraw(peer, unreachFamily as FamilyIndex, reader.octets, reader.mpUnreachStart, reader.mpUnreachEnd);
+    }
+    if (hasClassic) {
+      if (isAccepted) this.#announce(peer, FAMILY_IPV4, classicSet, reader.octets, reader.nlriStart, reader.nlriEnd);
+      else this.#withdraw(peer, FAMILY_IPV4, reader.octets, reader.nlriStart, reader.nlriEnd);
+    }
+    if (hasMp) {
+      const family = mpFamily as FamilyIndex;
+      if (isAccepted) this.#announce(peer, family, mpSet, reader.octets, reader.mpReachStart, reader.mpReachEnd);
+      else this.#withdraw(peer, family, reader.octets, reader.mpReachStart, reader.mpReachEnd);
+    }
+    return outcome;
+  }
+
+  /** The set of one carrier's attributes; 0 when outcome.treatment says that there is none to use. */
+  #internBlock(peer: PeerState, reader: UpdateSource, carrier: 0 | 1): SetHandle {
+    const sets = this.#sets;
+    const session = peer.session;
+    // Octets with 2-octet AS numbers could look like other ones with 4-octet ones: they are always decoded.
+    const validity =
+      session === null || !session.asn4 ? 0 : session.isInternal ? VALID_FROM_INTERNAL : VALID_FROM_EXTERNAL;
+    reader.selectBlock(carrier);
+    if (validity !== 0) {
+      const known = sets.find(reader.blockOctets, reader.blockStart, reader.blockEnd, validity);
+      if (known !== 0) return known;
+    }
+    const treatment = reader.canonicalise();
+    if (treatment > this.outcome.treatment) this.outcome.treatment = treatment;
+    if (treatment > TREATMENT_ATTRIBUTE_DISCARD) return 0;
+    if (reader.blockStart === reader.blockEnd) {
+      this.outcome.treatment = TREATMENT_WITHDRAW;
+      return 0;
+    }
+    const set = sets.intern(reader.blockOctets, reader.blockStart, reader.blockEnd);
+    if (validity !== 0 && reader.blockIsVerbatimCanonical) sets.markValid(set, validity);
+    return set;
+  }
+
+  #announce(
+    peer: PeerState,
+    family: FamilyIndex,
+    set: SetHandle,
+    octets: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    const rib = this.#families[family];
+    const isPerPrefix = !this.#evaluation.begin(peer, peer.importPolicy[family], set);
+    const hasPathId = peer.session?.addPathReceive[family] === true;
+    const announced =
+      family === FAMILY_IPV4
+        ? this.#announceIpv4(rib, peer.index, set, isPerPrefix, hasPathId, octets, start, end)
+        : this.#announceIpv6(rib, peer.index, set, isPerPrefix, hasPathId, octets, start, end);
+    this.outcome.announced += announced;
+    rib.announcedCount[peer.index] += announced;
+    const limit = peer.policy.maxPrefixes;
+    if (limit !== null && rib.received[peer.index] - rib.staleCount[peer.index] > limit) {
+      this.outcome.maxPrefixesExceeded = family;
+    }
+  }
+
+  #announceIpv4(
+    rib: LocRib,
+    peer: PeerIndex,
+    set: SetHandle,
+    isPerPrefix: boolean,
+    hasPathId: boolean,
+    octets: Uint8Array,
+    start: number,
+    end: number,
+  ): number {
+    const evaluation = this.#evaluation;
+    const prefixes = rib.prefixes;
+    let announced = 0;
+    for (let at = start; at < end; announced++) {
+      let pathId = 0;
+      if (hasPathId) {
+        pathId = int32At(octets, at);
+        at += 4;
+      }
+      const length = octets[at++];
+      const a = prefixLane(octets, at, length);
+      at += (length + 7) >>> 3;
+      if (isPerPrefix) evaluation.evaluatePrefix(a >>> 0, 0, 0, 0, length);
+      rib.announce(prefixes.insert(a, 0, 0, 0, length), peer, pathId, set, evaluation);
+    }
+    return announced;
+  }
+
+  #announceIpv6(
+    rib: LocRib,
+    peer: PeerIndex,
+    set: SetHandle,
+    isPerPrefix: boolean,
+    hasPathId: boolean,
+    octets: Uint8Array,
+    start: number,
+    end: number,
+  ): number {
+    const evaluation = this.#evaluation;
+    const prefixes = rib.prefixes;
+    let announced = 0;
+    for (let at = start; at < end; announced++) {
+      let pathId = 0;
+      if (hasPathId) {
+        pathId = int32At(octets, at);
+        at += 4;
+      }
+      const length = octets[at++];
+      const a = prefixLane(octets, at, length);
+      const b = length > 32 ? prefixLane(octets, at + 4, length - 32) : 0;
+      const c = length > 64 ? prefixLane(octets, at + 8, length - 64) : 0;
+      const d = length > 96 ? prefixLane(octets, at + 12, length - 96) : 0;
+      at += (length + 7) >>> 3;
+      if (isPerPrefix) evaluation.evaluatePrefix(a >>> 0, b >>> 0, c >>> 0, d >>> 0, length);
+      rib.announce(prefixes.insert(a, b, c, d, length), peer, pathId, set, evaluation);
+    }
+    return announced;
+  }
+
+  #withdraw(peer: PeerState, family: FamilyIndex, octets: Uint8Array, start: number, end: number): void {
+    const rib = this.#families[family];
+    const hasPathId = peer.session?.addPathReceive[family] === true;
+    const isWide = family !== FAMILY_IPV4;
+    let withdrawn = 0;
+    for (let at = start; at < end; ) {
+      let pathId = 0;
+      if (hasPathId) {
+        pathId = int32At(octets, at);
+        at += 4;
+      }
+      const length = octets[at++];
+      const a = prefixLane(octets, at, length);
+      const b = isWide && length > 32 ? prefixLane(octets, at + 4, length - 32) : 0;
+      const c = isWide && length > 64 ? prefixLane(octets, at + 8, length - 64) : 0;
+      const d = isWide && length > 96 ? prefixLane(octets, at + 12, length - 96) : 0;
+      at += (length + 7) >>> 3;
+      const prefix = rib.prefixes.find(a, b, c, d, length);
+      if (prefix !== 0 && rib.withdraw(prefix, peer.index, pathId)) withdrawn++;
+    }
+    this.outcome.withdrawn += withdrawn;
+    rib.withdrawnCount[peer.index] += withdrawn;
+  }
+}
+
+/** Four octets, signed. */
+function int32At(octets: Uint8Array, at: number): number {
+  return (octets[at] << 24) | (octets[at + 1] << 16) | (octets[at + 2] << 8) | octets[at + 3];
+}
+
+/** The first `length` bits (32 at most) from `at`, as a signed lane; what follows them is not looked at. */
+function prefixLane(octets: Uint8Array, at: number, length: number): number {
+  let lane = 0;
+  if (length > 24) lane = int32At(octets, at);
+  else if (length > 16) lane = (octets[at] << 24) | (octets[at + 1] << 16) | (octets[at + 2] << 8);
+  else if (length > 8) lane = (octets[at] << 24) | (octets[at + 1] << 16);
+  else if (length > 0) lane = octets[at] << 24;
+  else return 0;
+  return length < 32 ? lane & (-1 << (32 - length)) : lane;
+}
