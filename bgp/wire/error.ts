@@ -40,3 +40,10 @@ export interface Finding {
 export function notificationError(code: number, subcode: number, reason: string, data = ''): NotificationError {
   return { code, subcode, data, reason };
 }
+
+/** The first of the most severe findings, or null when there is none. */
+export function worstFinding(findings: readonly Finding[]): Finding | null {
+  let worst: Finding | null = null;
+  for (const finding of findings) if (worst === null || finding.treatment > worst.treatment) worst = finding;
+  return worst;
+}

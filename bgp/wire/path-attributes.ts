@@ -22,6 +22,7 @@ import {
   ATTRIBUTE_ONLY_TO_CUSTOMER,
   ATTRIBUTE_ORIGIN,
   ATTRIBUTE_ORIGINATOR_ID,
+  FLAG_PARTIAL,
 } from '../iana.ts';
 import { attributeEnd, attributeValueStart } from './attribute/frame.ts';
 import { decodeNextHops } from './attribute/next-hop.ts';
@@ -72,6 +73,8 @@ export interface PathAttributes {
   /** AS number, RFC 9234. */
   readonly onlyToCustomer?: number;
   readonly others?: readonly OtherAttribute[];
+  /** Codes of the attributes above that passed a speaker which did not know them (RFC 4271 §5, Partial bit). */
+  readonly partial?: readonly number[];
 }
 
 /** Where each attribute of the table stands in PathAttributes. */
@@ -98,11 +101,13 @@ const PROPERTIES: Readonly<Record<number, keyof PathAttributes>> = {
 export function decodeAttributes(octets: Uint8Array, start = 0, end = octets.length): PathAttributes {
   const values: Record<string, unknown> = {};
   const others: OtherAttribute[] = [];
+  const partial: number[] = [];
   for (let at = start; at < end; at = attributeEnd(octets, at)) {
     const code = octets[at + 1];
     const valueStart = attributeValueStart(octets, at);
     const valueEnd = attributeEnd(octets, at);
     const property = PROPERTIES[code];
+    if (property !== undefined && (octets[at] & FLAG_PARTIAL) !== 0) partial.push(code);
     if (code === ATTRIBUTE_MP_REACH_NLRI) values.mpNextHop = decodeMultiprotocolNextHop(octets, valueStart);
     else if (property !== undefined)
       values[property] = ATTRIBUTE_TABLE[code]?.decode(octets, valueStart, valueEnd, CANONICAL_CONTEXT);
@@ -110,6 +115,7 @@ export function decodeAttributes(octets: Uint8Array, start = 0, end = octets.len
     else if (code !== 0) others.push({ code, flags: octets[at], octets: toHex(octets, valueStart, valueEnd) });
   }
   if (others.length > 0) values.others = others;
+  if (partial.length > 0) values.partial = partial;
   return values as PathAttributes;
 }
 
@@ -133,7 +139,8 @@ export function encodeAttributes(attributes: PathAttributes): Uint8Array {
       const writer = new OctetWriter();
       if (code === ATTRIBUTE_MP_REACH_NLRI) writeMultiprotocolNextHop(writer, attributes, descriptor.write);
       else descriptor.write(writer, attributes[property] as AttributeValue, true);
-      appendAttribute(scratch, descriptor.flags, code, writer.take());
+      const partial = attributes.partial?.includes(code) === true ? FLAG_PARTIAL : 0;
+      appendAttribute(scratch, descriptor.flags | partial, code, writer.take());
     } else if (other !== undefined) {
       appendAttribute(scratch, other.flags, code, fromHex(other.octets) ?? new Uint8Array(0));
     }

@@ -30,6 +30,7 @@ import {
   TREATMENT_RESET,
   TREATMENT_WITHDRAW,
   type Treatment,
+  worstFinding,
 } from './error.ts';
 import { HEADER_OCTETS } from './framer.ts';
 import { checkNlri, NLRI_OK, NLRI_REASONS } from './nlri.ts';
@@ -271,7 +272,7 @@ export class UpdateReader {
    */
   #readWithoutReachableNlri(): Treatment {
     this.selectBlock(CARRIER_CLASSIC);
-    const treatment = this.#canonicaliser.run(
+    this.#canonicaliser.run(
       this.blockOctets,
       this.blockStart,
       this.blockEnd,
@@ -280,11 +281,10 @@ export class UpdateReader {
       this.findings,
     );
     if (this.#droppedDuplicates) this.#reportDuplicates();
-    const worst = this.findings.find((finding) => finding.treatment >= TREATMENT_WITHDRAW);
-    if (treatment < TREATMENT_WITHDRAW && worst === undefined) return TREATMENT_OK;
-    const { subcode, data } = worst?.notification ?? { subcode: MALFORMED_ATTRIBUTE_LIST, data: '' };
-    const reason = `${worst?.reason ?? 'An attribute is malformed'}, and nothing is announced that could be withdrawn`;
-    return this.#reset(subcode, data, reason, worst?.attribute ?? null);
+    const worst = worstFinding(this.findings);
+    if (worst === null || worst.treatment < TREATMENT_WITHDRAW) return TREATMENT_OK;
+    const reason = `${worst.reason}, and nothing is announced that could be withdrawn`;
+    return this.#reset(worst.notification.subcode, worst.notification.data, reason, worst.attribute);
   }
 
   /**
@@ -363,8 +363,8 @@ export class UpdateReader {
       if (treatment < TREATMENT_ATTRIBUTE_DISCARD) treatment = TREATMENT_ATTRIBUTE_DISCARD;
     }
     if (treatment === TREATMENT_RESET) {
-      const worst = this.findings.find((finding) => finding.treatment === TREATMENT_RESET);
-      if (worst !== undefined) this.notification = { ...worst.notification, reason: worst.reason };
+      const worst = worstFinding(this.findings);
+      if (worst !== null) this.notification = { ...worst.notification, reason: worst.reason };
     }
     return treatment;
   }

@@ -37,6 +37,7 @@ import {
   TREATMENT_RESET,
   TREATMENT_WITHDRAW,
   type Treatment,
+  worstFinding,
 } from './error.ts';
 import { HEADER_OCTETS } from './framer.ts';
 import { finishMessage, startMessage } from './header.ts';
@@ -84,9 +85,8 @@ export function decodeUpdate(octets: Uint8Array, start: number, end: number, con
   const findings: Finding[] = [];
   const attributes = decodeAttributeList(octets, withdrawnEnd + 2, attributesEnd, context, findings);
   const hasClassicNlri = attributesEnd < end;
-  for (const code of [ATTRIBUTE_MP_REACH_NLRI, ATTRIBUTE_MP_UNREACH_NLRI])
-    if (attributes.filter((attribute) => attribute.code === code).length > 1)
-      return malformedList(`${attributeName(code)} occurs twice`);
+  const fatal = multiprotocolFatality(attributes, findings);
+  if (fatal !== null) return resetFor(fatal);
 
   const mpReach = attributes.find(({ code }) => code === ATTRIBUTE_MP_REACH_NLRI);
   const mpReachFamily = mpReach === undefined ? -1 : familyOfPlaced(octets, mpReach, context);
@@ -98,13 +98,11 @@ export function decodeUpdate(octets: Uint8Array, start: number, end: number, con
     attributes.every(({ code }) => code === ATTRIBUTE_MP_UNREACH_NLRI) &&
     !findings.some(({ attribute }) => attribute === null);
   const isReachable = hasClassicNlri || announcesMultiprotocol || (mpReach !== undefined && mpReachFamily === -1);
-  // What is announced is of families that were not negotiated: ignored, with all that is wrong in its attributes.
-  const isIgnored = isReachable && !announcesMultiprotocol && nlri.length === 0;
+  // Attributes do not matter when none of what is announced is ours, or when they are lost anyway.
+  const isLost = findings.some((found) => isAboutNlri(found) && found.treatment === TREATMENT_WITHDRAW);
+  const isIgnored = isReachable && (isLost || (!announcesMultiprotocol && nlri.length === 0));
   const relevant = isIgnored ? findings.filter(isAboutNlri) : findings;
-  const worst = relevant.reduce<Finding | null>(
-    (found, candidate) => (found === null || candidate.treatment > found.treatment ? candidate : found),
-    null,
-  );
+  const worst = worstFinding(relevant);
   const treatment = worst?.treatment ?? TREATMENT_OK;
   // RFC 7606 §5.2: an error in attributes that announce nothing may hide prefixes.
   if (
@@ -131,6 +129,20 @@ export function decodeUpdate(octets: Uint8Array, start: number, end: number, con
       findings: relevant,
     },
   };
+}
+
+/** RFC 7606 §3 g), §7.11, §7.12: the first reason in the message to doubt its NLRI, or null. */
+function multiprotocolFatality(attributes: readonly PlacedAttribute[], findings: readonly Finding[]): Finding | null {
+  const seen = new Set<number>();
+  for (const { code } of attributes) {
+    if (code !== ATTRIBUTE_MP_REACH_NLRI && code !== ATTRIBUTE_MP_UNREACH_NLRI) continue;
+    if (seen.has(code))
+      return finding(code, TREATMENT_RESET, MALFORMED_ATTRIBUTE_LIST, `${attributeName(code)} occurs twice`);
+    const found = findings.find(({ attribute, treatment }) => attribute === code && treatment === TREATMENT_RESET);
+    if (found !== undefined) return found;
+    seen.add(code);
+  }
+  return null;
 }
 
 /** Findings in the frame of the message or in the attributes that carry NLRI. */
@@ -166,7 +178,7 @@ function decodeAttributeList(
     const valueEnd = valueStart > end ? valueStart : attributeEnd(octets, at);
     if (valueEnd > end) {
       const reason = 'The last attribute exceeds the attributes';
-      findings.push(finding(null, TREATMENT_WITHDRAW, MALFORMED_ATTRIBUTE_LIST, reason));
+      findings.unshift(finding(null, TREATMENT_WITHDRAW, MALFORMED_ATTRIBUTE_LIST, reason));
       break;
     }
     const code = octets[at + 1];
@@ -211,17 +223,17 @@ function attributeFinding(octets: Uint8Array, at: number, context: UpdateContext
       ? finding(code, TREATMENT_RESET, UNRECOGNIZED_WELL_KNOWN_ATTRIBUTE, `${name} ${code} is not recognised`, quoted)
       : finding(code, TREATMENT_WITHDRAW, ATTRIBUTE_FLAGS_ERROR, `${name} is marked well-known`, quoted);
   }
-  if (!isAcceptedFrom(descriptor, context)) {
-    const reason = `${name} is not accepted from this kind of peer`;
-    const { whenNotAccepted } = descriptor;
-    return whenNotAccepted === null ? null : finding(code, whenNotAccepted, descriptor.subcode, reason, quoted);
-  }
   const problem = descriptor.problem(octets, attributeValueStart(octets, at), end, context);
   // A broken MP_REACH_NLRI resets the session whatever its flags are.
   if (problem !== null && descriptor.onMalformed === TREATMENT_RESET)
     return finding(code, TREATMENT_RESET, descriptor.subcode, `${name} is malformed: ${problem}`, quoted);
   if (((flags ^ descriptor.flags) & (FLAG_OPTIONAL | FLAG_TRANSITIVE)) !== 0)
     return finding(code, descriptor.onWrongFlags, ATTRIBUTE_FLAGS_ERROR, `${name} has wrong flags`, quoted);
+  if (!isAcceptedFrom(descriptor, context)) {
+    const reason = `${name} is not accepted from this kind of peer`;
+    const { whenNotAccepted } = descriptor;
+    return whenNotAccepted === null ? null : finding(code, whenNotAccepted, descriptor.subcode, reason, quoted);
+  }
   return problem === null
     ? null
     : finding(code, descriptor.onMalformed, descriptor.subcode, `${name} is malformed: ${problem}`, quoted);

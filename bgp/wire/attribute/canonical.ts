@@ -164,19 +164,19 @@ export class Canonicaliser {
     context: UpdateContext,
   ): boolean {
     const { code, name } = descriptor;
+    // RFC 7606 §3 c): only these two bits; a Partial bit where none belongs is put right without a word.
+    if (((octets[at] ^ descriptor.flags) & (FLAG_OPTIONAL | FLAG_TRANSITIVE)) !== 0) {
+      const reason = `${name} has the flags 0x${toHex(octets, at, at + 1)}`;
+      const quoted = quoteAttribute(octets, at, valueEnd);
+      this.#report(code, descriptor.onWrongFlags, ATTRIBUTE_FLAGS_ERROR, quoted, reason);
+      return false;
+    }
     if (!isAcceptedFrom(descriptor, context)) {
       if (descriptor.whenNotAccepted !== null) {
         const reason = `${name} is not accepted from this kind of peer`;
         const quoted = quoteAttribute(octets, at, valueEnd);
         this.#report(code, descriptor.whenNotAccepted, descriptor.subcode, quoted, reason);
       }
-      return false;
-    }
-    // RFC 7606 §3 c): only these two bits; a Partial bit where none belongs is put right without a word.
-    if (((octets[at] ^ descriptor.flags) & (FLAG_OPTIONAL | FLAG_TRANSITIVE)) !== 0) {
-      const reason = `${name} has the flags 0x${toHex(octets, at, at + 1)}`;
-      const quoted = quoteAttribute(octets, at, valueEnd);
-      this.#report(code, descriptor.onWrongFlags, ATTRIBUTE_FLAGS_ERROR, quoted, reason);
       return false;
     }
     const problem = descriptor.problem(octets, valueStart, valueEnd, context);
