@@ -9,7 +9,12 @@ import { AttributeStore } from '../../../rib/attribute-store.ts';
 import { NextHopTable } from '../../../rib/next-hop.ts';
 import { COMMUNITY_LARGE, COMMUNITY_STANDARD, type Community } from '../../../rib/policy/community.ts';
 import { compilePolicy } from '../../../rib/policy/compile.ts';
-import { ACTION_ADD_COMMUNITY, type CompiledPolicy, type PolicyUse, VERDICT_ACCEPT } from '../../../rib/policy/compiled.ts';
+import {
+  ACTION_ADD_COMMUNITY,
+  type CompiledPolicy,
+  type PolicyUse,
+  VERDICT_ACCEPT,
+} from '../../../rib/policy/compiled.ts';
 import { EvaluationContext, evaluate } from '../../../rib/policy/evaluate.ts';
 import type { Policy } from '../../../rib/policy/policy.ts';
 import type { Probe, ProbeRoute } from './calico-case.ts';
@@ -35,8 +40,7 @@ function attribute(flags: number, code: number, value: readonly number[]): numbe
 function localBlock(route: ProbeRoute): number[] {
   // A kernel route of the corpus without metric stands for one whose metric is not defined. Only routes out of the
   // kernel have one, so it is like a connected route, for which the policies do the same in every other respect.
-  const source =
-    route.source === 'static' ? SOURCE_STATIC : route.metric === undefined ? SOURCE_DIRECT : SOURCE_KERNEL;
+  const source = route.source === 'static' ? SOURCE_STATIC : route.metric === undefined ? SOURCE_DIRECT : SOURCE_KERNEL;
   const interfaceIndex = route.interface === undefined ? 0 : INTERFACE_INDEX;
   return [0, 0, 12, source, 1, 0, 0, ...uint32(route.metric ?? 0), ...uint32(interfaceIndex)];
 }
@@ -157,4 +161,3 @@ export function compareProbe(probe: Probe, result: ProbeResult, use: PolicyUse):
 export function describeRoute(route: ProbeRoute): string {
   return JSON.stringify(route);
 }
-
