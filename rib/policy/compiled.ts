@@ -112,28 +112,47 @@ export function isCacheable(policy: CompiledPolicy): boolean {
  */
 export class EditPrograms {
   static readonly #LIMIT = 4096;
-  #next = 1;
+  /** Program n is at index n - #first: what it adds, and to which program. */
+  #first = 1;
+  #actions: CompiledAction[] = [];
+  #parents: number[] = [];
   #transitions = new Map<number, number>();
-  #sequences = new Map<number, readonly CompiledAction[]>();
+
+  /** Called between evaluations: the only time when programs may be forgotten. */
+  trim(): void {
+    if (this.#actions.length < EditPrograms.#LIMIT) return;
+    this.#first += this.#actions.length;
+    this.#actions = [];
+    this.#parents = [];
+    this.#transitions.clear();
+  }
 
   /** The program that is `program` followed by `action`. */
   extend(program: number, action: CompiledAction): number {
     const key = program * 65536 + action.index;
     const known = this.#transitions.get(key);
     if (known !== undefined) return known;
-    const sequence = [...this.sequence(program), action];
-    if (this.#sequences.size >= EditPrograms.#LIMIT) {
-      this.#transitions.clear();
-      this.#sequences.clear();
-    }
-    const made = this.#next++;
+    const made = this.#first + this.#actions.length;
+    this.#actions.push(action);
+    this.#parents.push(program);
     this.#transitions.set(key, made);
-    this.#sequences.set(made, sequence);
     return made;
   }
 
+  /** The last action of a program other than 0. */
+  lastAction(program: number): CompiledAction {
+    return this.#actions[program - this.#first];
+  }
+
+  /** The program without its last action. */
+  withoutLast(program: number): number {
+    return this.#parents[program - this.#first];
+  }
+
   /** The actions of a program in the order in which they run. */
-  sequence(program: number): readonly CompiledAction[] {
-    return this.#sequences.get(program) ?? [];
+  sequence(program: number): CompiledAction[] {
+    const actions: CompiledAction[] = [];
+    for (let at = program; at !== 0; at = this.withoutLast(at)) actions.push(this.lastAction(at));
+    return actions.reverse();
   }
 }

@@ -111,7 +111,8 @@ export class EvaluationContext {
 }
 
 /** Loads the route's own values into the outputs: the start of evaluate(), for explain.ts. */
-export function beginEvaluation(context: EvaluationContext): void {
+export function beginEvaluation(policy: CompiledPolicy, context: EvaluationContext): void {
+  policy.programs.trim();
   const store = context.services.store;
   const set = context.set;
   context.statement = -1;
@@ -136,7 +137,7 @@ export function beginEvaluation(context: EvaluationContext): void {
 
 /** Evaluates the route in `context`; its outputs say what was changed. */
 export function evaluate(policy: CompiledPolicy, context: EvaluationContext): Verdict {
-  beginEvaluation(context);
+  beginEvaluation(policy, context);
   const statements = policy.statements;
   for (let i = 0; i < statements.length; i++) {
     const statement = statements[i];
@@ -233,14 +234,12 @@ export function globMatches(pattern: string, text: string): boolean {
 
 /** Whether the route carries the community now: the last edit that concerns it decides, else the set as it came. */
 export function carriesCommunity(policy: CompiledPolicy, community: Community, context: EvaluationContext): boolean {
-  if (context.program !== 0) {
-    const edits = policy.programs.sequence(context.program);
-    for (let i = edits.length - 1; i >= 0; i--) {
-      const edit = edits[i];
-      if (edit.kind === ACTION_REMOVE_ALL_COMMUNITIES) return false;
-      if (edit.kind === ACTION_ADD_COMMUNITY && sameCommunity(edit.community, community)) return true;
-      if (edit.kind === ACTION_REMOVE_COMMUNITY && sameCommunity(edit.community, community)) return false;
-    }
+  const programs = policy.programs;
+  for (let program = context.program; program !== 0; program = programs.withoutLast(program)) {
+    const edit = programs.lastAction(program);
+    if (edit.kind === ACTION_REMOVE_ALL_COMMUNITIES) return false;
+    if (edit.kind === ACTION_ADD_COMMUNITY && sameCommunity(edit.community, community)) return true;
+    if (edit.kind === ACTION_REMOVE_COMMUNITY && sameCommunity(edit.community, community)) return false;
   }
   const store = context.services.store;
   const at = store.attributeOffset(context.set, COMMUNITY_ATTRIBUTE_CODE[community.type]);

@@ -44,7 +44,7 @@ export interface PolicyExplanation {
 
 /** Evaluates the route in `context` as evaluate() does, and tells how. Leaves the context as evaluate() would. */
 export function explainPolicy(policy: CompiledPolicy, context: EvaluationContext): PolicyExplanation {
-  beginEvaluation(context);
+  beginEvaluation(policy, context);
   const before = describe(context);
   const statements: ExplainedStatement[] = [];
   let verdict: Verdict = policy.otherwise;
