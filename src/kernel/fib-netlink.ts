@@ -1,0 +1,405 @@
+/**
+ * The Linux back end: keeps our routes of one table as the speaker wants them and follows links, addresses and other
+ * programs' routes by notification (RFC 3549, linux/rtnetlink.h). This file decides when things happen; what messages
+ * mean is kernel-view.ts, what is written route-writer.ts.
+ *
+ * Two sockets. Requests and dumps go through one, strictly one after the other; notifications arrive at the other, which
+ * a kernel-side filter keeps free of what we did ourselves. While the tables are read as a whole, notifications wait in
+ * their socket and are applied afterwards: they then only repeat, or are newer than, what was read.
+ */
+
+import { FAMILY_IPV4, FAMILY_IPV6, type FamilyIndex } from '../../bgp/family.ts';
+import { errnoText } from '../net/syscalls.ts';
+import type {
+  Fib,
+  FibCounters,
+  FibEntry,
+  FibFailure,
+  FibStartError,
+  FibStartResult,
+  InterfaceAddress,
+  KernelLink,
+  KernelListener,
+  ResyncReason,
+} from './fib.ts';
+import { KernelView } from './kernel-view.ts';
+import {
+  EAGAIN,
+  EINTR,
+  ENOBUFS,
+  RT_TABLE_MAIN,
+  RTMGRP_IPV4_IFADDR,
+  RTMGRP_IPV4_ROUTE,
+  RTMGRP_IPV6_IFADDR,
+  RTMGRP_IPV6_ROUTE,
+  RTMGRP_LINK,
+  RTPROT_BIRD,
+} from './netlink/constants.ts';
+import { type DumpResult, dump } from './netlink/dump.ts';
+import { encodeAddressDump, encodeLinkDump } from './netlink/link.ts';
+import { NetlinkReader, type NetlinkWriter } from './netlink/message.ts';
+import { encodeRouteDump } from './netlink/route.ts';
+import { NetlinkSocket } from './netlink/socket.ts';
+import { RouteWriter } from './route-writer.ts';
+
+const ALL_GROUPS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE;
+/** Notifications queued while we are busy or reading: about 10,000 routes. */
+const RECEIVE_BUFFER_OCTETS = 8 * 1024 * 1024;
+/** Datagrams read per turn of the event loop. */
+const NOTIFICATIONS_PER_TURN = 256;
+/** After reading everything, this many turns' worth are caught up on at once. */
+const CATCH_UP_TURNS = 64;
+/** A route that somebody deleted comes back after this time; shorter would make a fight with another program costly. */
+const RESTORE_DELAY_MS = 200;
+/** Reading everything again waits this long for more reasons to do so, and at least this long after the last time. */
+const RESYNC_DELAY_MS = 100;
+const RESYNC_INTERVAL_MS = 1000;
+/** Refused routes are tried again soon after something changed, and by themselves after 1, 2, 4 ... 32 s. */
+const RETRY_SOON_MS = 50;
+const RETRY_FIRST_MS = 1000;
+const RETRY_LAST_MS = 32_000;
+const DUMP_ATTEMPTS = 5;
+/** Sequence numbers of dumps have this bit, those of changes have not: an answer never passes for another. */
+const DUMP_SEQUENCES = 0x80000000;
+
+export interface FibNetlinkOptions {
+  /** Routing table, default main (254). */
+  readonly table?: number;
+  /** Protocol number of our routes, default 12. */
+  readonly protocol?: number;
+  /** False: only learn; every wish is ignored and no route of the table is touched. */
+  readonly programRoutes?: boolean;
+  /** Size of the notification queue; tests make it tiny. */
+  readonly receiveBufferOctets?: number;
+  readonly listener: KernelListener;
+}
+
+/** The Linux back end; loads native code when it is started. */
+export function createFibNetlink(options: FibNetlinkOptions): Fib {
+  return new FibNetlink(options);
+}
+
+class FibNetlink implements Fib {
+  readonly backend = 'netlink';
+  private readonly listener: KernelListener;
+  private readonly table: number;
+  private readonly protocol: number;
+  private readonly programRoutes: boolean;
+  private readonly receiveBufferOctets: number;
+  private readonly view: KernelView;
+  private readonly total: FibCounters = {
+    installed: [0, 0],
+    stale: 0,
+    added: 0,
+    changed: 0,
+    deleted: 0,
+    failed: 0,
+    restored: 0,
+    resyncs: 0,
+  };
+  private readonly reader = new NetlinkReader();
+  private commands: NetlinkSocket | null = null;
+  private monitor: NetlinkSocket | null = null;
+  private writer: RouteWriter | null = null;
+  private dumpCount = 0;
+  /** The command socket is in use. */
+  private isWorking = false;
+  private isWorkScheduled = false;
+  /** False from a failed dump until the next whole one: then nothing is written. */
+  private isTableKnown = false;
+  private resyncWanted: ResyncReason | null = null;
+  private lastResyncAtMs = 0;
+  private resyncTimer: NodeJS.Timeout | null = null;
+  private restoreTimer: NodeJS.Timeout | null = null;
+  private retryTimer: NodeJS.Timeout | null = null;
+  private retryDelayMs = RETRY_FIRST_MS;
+  private settleWaiters: (() => void)[] = [];
+  private resyncWaiters: (() => void)[] = [];
+  private isClosed = false;
+
+  constructor(options: FibNetlinkOptions) {
+    this.listener = options.listener;
+    this.table = options.table ?? RT_TABLE_MAIN;
+    this.protocol = options.protocol ?? RTPROT_BIRD;
+    this.programRoutes = options.programRoutes ?? true;
+    this.receiveBufferOctets = options.receiveBufferOctets ?? RECEIVE_BUFFER_OCTETS;
+    this.view = new KernelView(this.listener, { table: this.table, protocol: this.protocol }, this.programRoutes, {
+      resync: () => this.requestResync('own-routes-disturbed'),
+      restore: () => this.restoreSoon(),
+      retry: () => this.retrySoon(),
+      write: () => this.scheduleWork(),
+    });
+  }
+
+  async start(): Promise<FibStartResult | FibStartError> {
+    const commands = NetlinkSocket.open({ groups: 0, receiveBufferOctets: RECEIVE_BUFFER_OCTETS });
+    if ('error' in commands) return commands;
+    // Listening starts before reading, so that nothing falls between the two.
+    const monitor = NetlinkSocket.open({ groups: ALL_GROUPS, receiveBufferOctets: this.receiveBufferOctets });
+    if ('error' in monitor) {
+      commands.close();
+      return monitor;
+    }
+    if (!monitor.ignoreNotificationsOf(commands.port)) {
+      commands.close();
+      monitor.close();
+      return { error: 'Cannot attach the filter of our own notifications to the netlink socket' };
+    }
+    this.commands = commands;
+    this.monitor = monitor;
+    this.writer = new RouteWriter(commands, { table: this.table, protocol: this.protocol }, this.view.own, this.total, {
+      failed: (failure) => this.listener.routeFailed(failure),
+      surprised: () => this.requestResync('own-routes-disturbed'),
+    });
+    this.isWorking = true;
+    const errno = await this.readEverything('start');
+    this.isWorking = false;
+    if (errno !== 0) {
+      this.close();
+      return { error: `Cannot read the kernel's tables: ${errnoText(errno)}` };
+    }
+    this.scheduleWork();
+    return { adopted: this.view.own[0].staleCount + this.view.own[1].staleCount, learned: this.view.foreign.count };
+  }
+
+  replace(family: FamilyIndex, a: number, b: number, c: number, d: number, length: number, entry: FibEntry): void {
+    if (!this.programRoutes) return;
+    this.view.own[family].want(a, b, c, d, length, entry);
+    this.scheduleWork();
+  }
+
+  remove(family: FamilyIndex, a: number, b: number, c: number, d: number, length: number): void {
+    if (!this.programRoutes) return;
+    this.view.own[family].unwant(a, b, c, d, length);
+    this.scheduleWork();
+  }
+
+  sweepStale(): number {
+    if (!this.programRoutes) return 0;
+    const count = this.view.own[0].sweep() + this.view.own[1].sweep();
+    this.scheduleWork();
+    return count;
+  }
+
+  resync(): Promise<void> {
+    if (this.isClosed || this.commands === null) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.resyncWaiters.push(resolve);
+      this.resyncWanted ??= 'requested';
+      if (this.resyncTimer !== null) clearTimeout(this.resyncTimer);
+      this.resyncTimer = null;
+      this.scheduleWork();
+    });
+  }
+
+  settled(): Promise<void> {
+    if (this.isSettled()) return Promise.resolve();
+    return new Promise((resolve) => this.settleWaiters.push(resolve));
+  }
+
+  failures(): FibFailure[] {
+    return [...this.view.own[0].failures.values(), ...this.view.own[1].failures.values()];
+  }
+
+  links(): KernelLink[] {
+    return this.view.interfaces.links();
+  }
+
+  addresses(): InterfaceAddress[] {
+    return this.view.interfaces.addresses();
+  }
+
+  interfaceIndex(name: string): number {
+    return this.view.interfaces.indexOf(name);
+  }
+
+  interfaceName(index: number): string {
+    return this.view.interfaces.link(index)?.name ?? '';
+  }
+
+  counters(): FibCounters {
+    const [own4, own6] = this.view.own;
+    const installed: [number, number] = [own4.installedCount, own6.installedCount];
+    return { ...this.total, installed, stale: own4.staleCount + own6.staleCount };
+  }
+
+  close(): void {
+    this.isClosed = true;
+    for (const timer of [this.resyncTimer, this.restoreTimer, this.retryTimer]) if (timer !== null) clearTimeout(timer);
+    this.monitor?.close();
+    this.commands?.close();
+    for (const resolve of [...this.settleWaiters.splice(0), ...this.resyncWaiters.splice(0)]) resolve();
+  }
+
+  // What is to be done next.
+
+  /** Starts working unless that is under way; wishes of one turn of the event loop make one batch. */
+  private scheduleWork(): void {
+    if (this.isWorkScheduled || this.isWorking || this.isClosed || this.commands === null) return;
+    this.isWorkScheduled = true;
+    setImmediate(() => {
+      this.isWorkScheduled = false;
+      if (!this.isClosed && !this.isWorking) void this.workUntilSettled();
+    });
+  }
+
+  private async workUntilSettled(): Promise<void> {
+    this.isWorking = true;
+    while (!this.isClosed) {
+      if (this.isResyncDue()) await this.resyncNow();
+      else if (!this.isTableKnown || !(await this.writer?.writeBatch())) break;
+    }
+    this.isWorking = false;
+    if (this.isClosed) return;
+    // Wishes that arrived behind the last look found us still working.
+    if (this.isResyncDue() || (this.isTableKnown && this.hasDirty())) {
+      this.scheduleWork();
+      return;
+    }
+    this.scheduleRetry();
+    if (this.isSettled()) for (const resolve of this.settleWaiters.splice(0)) resolve();
+  }
+
+  private isResyncDue(): boolean {
+    return this.resyncWanted !== null && this.resyncTimer === null;
+  }
+
+  private hasDirty(): boolean {
+    return this.view.own[0].dirty.count + this.view.own[1].dirty.count > 0;
+  }
+
+  private isSettled(): boolean {
+    if (this.isClosed || this.commands === null) return true;
+    const restoring = this.view.own[0].restoring.size + this.view.own[1].restoring.size;
+    return !this.isWorking && this.resyncWanted === null && !this.hasDirty() && restoring === 0;
+  }
+
+  private requestResync(reason: ResyncReason): void {
+    if (this.isClosed) return;
+    // Lost notifications need more care than any other reason.
+    if (this.resyncWanted === null || reason === 'notifications-lost') this.resyncWanted = reason;
+    if (this.resyncTimer !== null) return;
+    const sinceLastMs = performance.now() - this.lastResyncAtMs;
+    this.resyncTimer = setTimeout(
+      () => {
+        this.resyncTimer = null;
+        this.scheduleWork();
+      },
+      Math.max(RESYNC_DELAY_MS, RESYNC_INTERVAL_MS - sinceLastMs),
+    );
+  }
+
+  private restoreSoon(): void {
+    this.restoreTimer ??= setTimeout(() => {
+      this.restoreTimer = null;
+      this.total.restored += this.view.own[0].restore() + this.view.own[1].restore();
+      this.scheduleWork();
+    }, RESTORE_DELAY_MS);
+  }
+
+  /** Links, addresses or foreign routes changed: refused routes get another chance, once the dust has settled. */
+  private retrySoon(): void {
+    if (this.view.own[0].failures.size + this.view.own[1].failures.size === 0) return;
+    if (this.retryTimer !== null) clearTimeout(this.retryTimer);
+    this.retryDelayMs = RETRY_FIRST_MS;
+    this.startRetryTimer(RETRY_SOON_MS);
+  }
+
+  private scheduleRetry(): void {
+    if (this.view.own[0].failures.size + this.view.own[1].failures.size === 0) {
+      this.retryDelayMs = RETRY_FIRST_MS;
+    } else if (this.retryTimer === null) {
+      this.startRetryTimer(this.retryDelayMs);
+      this.retryDelayMs = Math.min(this.retryDelayMs * 2, RETRY_LAST_MS);
+    }
+  }
+
+  private startRetryTimer(delayMs: number): void {
+    this.retryTimer = setTimeout(() => {
+      this.retryTimer = null;
+      for (const own of this.view.own) own.retryFailed();
+      this.scheduleWork();
+    }, delayMs);
+  }
+
+  // Reading the kernel.
+
+  private async resyncNow(): Promise<void> {
+    const reason = this.resyncWanted ?? 'requested';
+    const waiters = this.resyncWaiters.splice(0);
+    this.resyncWanted = null;
+    const errno = await this.readEverything(reason);
+    // Whatever was in the way (say, memory): later may fare better, and until then nothing is certain.
+    if (errno !== 0) this.requestResync('notifications-lost');
+    for (const resolve of waiters) resolve();
+  }
+
+  /** Reads links, addresses and routes as a whole; the errno of what failed, or 0. */
+  private async readEverything(reason: ResyncReason): Promise<number> {
+    this.isTableKnown = false;
+    this.monitor?.stopWatching();
+    // What waits there is older than what will be read now, and messages after it are missing: it would mislead.
+    if (reason === 'notifications-lost') this.discardNotifications();
+    let result: DumpResult = { errno: 0, wasInterrupted: true };
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS && result.errno === 0 && result.wasInterrupted; attempt++) {
+      result = await this.scan();
+    }
+    if (this.isClosed) return 0;
+    if (result.errno !== 0) return result.errno;
+    const disturbed = this.view.endScan();
+    if (reason !== 'start') this.total.restored += disturbed;
+    this.isTableKnown = true;
+    this.total.resyncs++;
+    this.lastResyncAtMs = performance.now();
+    this.listener.resynced(reason);
+    // Before anything is written: what is queued may explain what the scan has shown.
+    for (let turn = 0; turn < CATCH_UP_TURNS && this.readNotifications(); turn++) {}
+    this.monitor?.startWatching(() => this.readNotifications());
+    return 0;
+  }
+
+  private async scan(): Promise<DumpResult> {
+    this.view.beginScan();
+    let wasInterrupted = false;
+    for (const encode of [
+      encodeLinkDump,
+      encodeAddressDump,
+      (writer: NetlinkWriter, sequence: number) => encodeRouteDump(writer, sequence, FAMILY_IPV4, this.table),
+      (writer: NetlinkWriter, sequence: number) => encodeRouteDump(writer, sequence, FAMILY_IPV6, this.table),
+    ]) {
+      if (this.commands === null) break;
+      this.dumpCount++;
+      const sequence = (DUMP_SEQUENCES | (this.dumpCount & 0xffff)) >>> 0;
+      const result = await dump(this.commands, sequence, encode, (reader) => this.view.scanned(reader));
+      if (result.errno !== 0) return result;
+      wasInterrupted ||= result.wasInterrupted;
+    }
+    return { errno: 0, wasInterrupted };
+  }
+
+  /** Applies what has arrived, up to a limit; true when there may be more. */
+  private readNotifications(): boolean {
+    for (let count = 0; count < NOTIFICATIONS_PER_TURN; count++) {
+      if (this.monitor === null || this.isClosed) return false;
+      const length = this.monitor.receiveNow();
+      if (length === -EINTR) continue;
+      if (length === -EAGAIN) return false;
+      if (length < 0) {
+        // ENOBUFS: the queue overflowed. Anything else is as good a reason to distrust what we know.
+        this.requestResync('notifications-lost');
+        if (length === -ENOBUFS) continue;
+        return false;
+      }
+      this.reader.open(this.monitor.received, length);
+      while (this.reader.nextMessage()) this.view.notified(this.reader);
+    }
+    return true;
+  }
+
+  private discardNotifications(): void {
+    for (;;) {
+      const length = this.monitor?.receiveNow() ?? -EAGAIN;
+      if (length < 0 && length !== -ENOBUFS && length !== -EINTR) return;
+    }
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * What rtnetlink messages mean for what we know: links and addresses, foreign routes, our own routes. Applies one message
+ * at a time, from a notification or from a dump, and asks for what has to follow.
+ *
+ * The kernel does not say everything. IPv4 routes vanish without a word when their interface goes down or away or loses
+ * its last address, which is worked out here; what cannot be worked out for certain asks for a resync.
+ */
+
+import { FAMILY_IPV4, FAMILY_IPV6, type FamilyIndex } from '../../bgp/family.ts';
+import type { InterfaceAddress, KernelLink, KernelListener } from './fib.ts';
+import { ForeignRoutes, learnable, routeType } from './foreign-routes.ts';
+import { Interfaces } from './interfaces.ts';
+import {
+  NLM_F_REPLACE,
+  RTM_DELADDR,
+  RTM_DELLINK,
+  RTM_DELROUTE,
+  RTM_NEWADDR,
+  RTM_NEWLINK,
+  RTM_NEWROUTE,
+} from './netlink/constants.ts';
+import { decodeInterfaceAddress, decodeLink } from './netlink/link.ts';
+import type { NetlinkReader } from './netlink/message.ts';
+import { type DecodedRoute, decodeRoute, type RouteOwner } from './netlink/route.ts';
+import { type Disturbance, OwnRoutes } from './own-routes.ts';
+import type { RouteContent } from './route-plan.ts';
+
+/** What a message may call for. */
+export interface ViewRequests {
+  /** Our routes can no longer be told from the messages alone. */
+  resync(): void;
+  /** Own routes wait to be put back. */
+  restore(): void;
+  /** Something changed that refused routes may have waited for. */
+  retry(): void;
+  /** A prefix became dirty. */
+  write(): void;
+}
+
+export class KernelView {
+  readonly interfaces: Interfaces;
+  readonly foreign: ForeignRoutes;
+  readonly own: readonly [OwnRoutes, OwnRoutes] = [new OwnRoutes(FAMILY_IPV4), new OwnRoutes(FAMILY_IPV6)];
+  private readonly owner: RouteOwner;
+  /** Own routes are only looked at when we write them. */
+  private readonly ownsRoutes: boolean;
+  private readonly requests: ViewRequests;
+
+  constructor(listener: KernelListener, owner: RouteOwner, ownsRoutes: boolean, requests: ViewRequests) {
+    this.owner = owner;
+    this.ownsRoutes = ownsRoutes;
+    this.requests = requests;
+    this.interfaces = new Interfaces(listener);
+    this.foreign = new ForeignRoutes(listener, (address) => this.interfaces.isLocalAddress(address));
+  }
+
+  /** Applies the notification that the reader stands on. */
+  notified(reader: NetlinkReader): void {
+    switch (reader.type) {
+      case RTM_NEWLINK:
+      case RTM_DELLINK: {
+        const link = decodeLink(reader);
+        if (link === null) return;
+        if (reader.type === RTM_NEWLINK) this.linkChanged(link);
+        else this.linkRemoved(link.index);
+        return;
+      }
+      case RTM_NEWADDR:
+      case RTM_DELADDR: {
+        const address = decodeInterfaceAddress(reader);
+        if (address === null) return;
+        if (reader.type === RTM_NEWADDR) this.addressAdded(address);
+        else this.addressRemoved(address);
+        return;
+      }
+      case RTM_NEWROUTE:
+      case RTM_DELROUTE: {
+        const route = decodeRoute(reader);
+        if (route === null || route.table !== this.owner.table) return;
+        const isOwn = route.protocol === this.owner.protocol;
+        if (reader.type === RTM_NEWROUTE) {
+          if (isOwn) this.ownRouteAdded(route);
+          else this.foreignRouteAdded(route, reader.flags);
+        } else if (isOwn) this.ownRouteDeleted(route);
+        else this.foreignRouteDeleted(route);
+        return;
+      }
+    }
+  }
+
+  /** From now on until endScan(), scanned() is given everything there is. */
+  beginScan(): void {
+    this.interfaces.beginScan();
+    this.foreign.beginScan();
+    for (const own of this.own) own.beginScan();
+  }
+
+  /** Applies the message of a dump that the reader stands on. */
+  scanned(reader: NetlinkReader): void {
+    if (reader.type === RTM_NEWLINK) {
+      const link = decodeLink(reader);
+      if (link !== null) this.interfaces.linkSeen(link);
+    } else if (reader.type === RTM_NEWADDR) {
+      const address = decodeInterfaceAddress(reader);
+      if (address !== null) this.interfaces.addressSeen(address);
+    } else if (reader.type === RTM_NEWROUTE) {
+      const route = decodeRoute(reader);
+      // Kernels without strict checking show all tables.
+      if (route === null || route.table !== this.owner.table || route.isCloned) return;
+      if (route.protocol !== this.owner.protocol) {
+        const learned = learnable(route);
+        if (learned !== null) this.foreign.scanned(learned);
+        return;
+      }
+      const content = this.ownContent(route);
+      if (content !== null) this.own[route.prefix.family].scanned(route.prefix, content);
+    }
+  }
+
+  /** Tells and notes all differences; returns how many wanted routes were not as wanted. */
+  endScan(): number {
+    this.interfaces.endScan();
+    this.foreign.endScan();
+    let disturbed = 0;
+    for (const own of this.own) {
+      disturbed += own.endScan();
+      own.retryFailed();
+    }
+    return disturbed;
+  }
+
+  private linkChanged(link: KernelLink): void {
+    const before = this.interfaces.linkSeen(link);
+    if (before?.up === true && !link.up) this.interfaceLost(link.index, null);
+    if (before !== null && before.up !== link.up && this.foreign.hasMultipathThrough(link.index)) {
+      this.requests.resync();
+    }
+    if (link.up) this.requests.retry();
+  }
+
+  private linkRemoved(index: number): void {
+    this.interfaceLost(index, null);
+    this.interfaces.linkGone(index);
+  }
+
+  private addressAdded(address: InterfaceAddress): void {
+    if (!this.interfaces.addressSeen(address)) return;
+    this.foreign.localAddressesChanged(address.address);
+    this.requests.retry();
+  }
+
+  private addressRemoved(address: InterfaceAddress): void {
+    if (!this.interfaces.addressRemoved(address)) return;
+    this.foreign.localAddressesChanged(address.address);
+    const { family } = address.address;
+    // Without any address IPv4 stops on the interface.
+    if (family === FAMILY_IPV4 && !this.interfaces.hasAddress(address.interfaceIndex, family)) {
+      this.interfaceLost(address.interfaceIndex, FAMILY_IPV4);
+    }
+  }
+
+  /** Routes through the interface are gone, of one family or (null) of both. */
+  private interfaceLost(interfaceIndex: number, family: FamilyIndex | null): void {
+    this.foreign.interfaceLost(interfaceIndex, family);
+    for (const own of this.own) {
+      if (family === null || own.family === family) this.follow(own.interfaceLost(interfaceIndex));
+    }
+  }
+
+  private ownRouteAdded(route: DecodedRoute): void {
+    const content = this.ownContent(route);
+    if (content !== null) this.follow(this.own[route.prefix.family].addedByOthers(route.prefix, content));
+  }
+
+  private ownRouteDeleted(route: DecodedRoute): void {
+    const content = this.ownContent(route);
+    if (content !== null) this.follow(this.own[route.prefix.family].deletedByOthers(route.prefix, content));
+  }
+
+  private foreignRouteAdded(route: DecodedRoute, flags: number): void {
+    const learned = learnable(route);
+    if ((flags & NLM_F_REPLACE) !== 0) {
+      // What it replaced was the first route of this metric: ours, or one that we know, or one that we do not care about.
+      const hitOwn = this.own[route.prefix.family].occupies(route.prefix, route.metric);
+      if (hitOwn || (learned === null && this.foreign.occupies(route.prefix, route.metric))) this.requests.resync();
+    }
+    if (learned === null) return;
+    this.foreign.added(learned, flags);
+    this.requests.retry();
+  }
+
+  private foreignRouteDeleted(route: DecodedRoute): void {
+    const learned = learnable(route);
+    if (learned !== null) this.foreign.deleted(learned);
+    if (this.own[route.prefix.family].retryPrefix(route.prefix)) this.requests.write();
+  }
+
+  /** A route under our protocol number as content, or null when it is not ours to judge. */
+  private ownContent(route: DecodedRoute): RouteContent | null {
+    const type = routeType(route.type);
+    if (!this.ownsRoutes || type === null || route.tos !== 0 || route.hasInputInterface) return null;
+    return { type, metric: route.metric, hops: route.hops };
+  }
+
+  private follow(disturbance: Disturbance): void {
+    if (disturbance === 'restore') this.requests.restore();
+    else if (disturbance === 'unexplained') this.requests.resync();
+  }
+}

@@ -1,0 +1,282 @@
+/**
+ * Our routes of one family: what is wanted, what we believe is installed, what waits to be written, what failed. Pure
+ * bookkeeping: it says which requests to make and is told what came of them and what the kernel reports. One handle per
+ * prefix; a prefix waits at most once however often its wish changes.
+ *
+ * Routes that an earlier run left are `stale`: installed, wanted by nobody, and left alone until the speaker has said all
+ * that it wants (sweep).
+ */
+
+import type { FamilyIndex } from '../../bgp/family.ts';
+import { formatAddress, type Prefix } from '../../bgp/ip.ts';
+import { DirtySet } from '../../rib/dirty-set.ts';
+import { type PrefixHandle, PrefixTable } from '../../rib/prefix-table.ts';
+import type { FibEntry, FibFailure } from './fib.ts';
+import { kernelMetric, type Operation, planChange, type RouteContent, sameContent } from './route-plan.ts';
+
+/** How many leftovers of one prefix are deleted at once; the others wait for the next round. */
+export const LEFTOVERS_PER_PLAN = 16;
+
+/** What became of a notification about one of our routes. */
+export type Disturbance = 'none' | 'restore' | 'unexplained';
+
+export class OwnRoutes {
+  readonly family: FamilyIndex;
+  readonly table: PrefixTable;
+  /** Prefixes whose kernel state may differ from the wish. */
+  readonly dirty = new DirtySet();
+  /** Prefixes that somebody removed: written again a little later, so that a fight with another program stays slow. */
+  readonly restoring = new Set<PrefixHandle>();
+  readonly failures = new Map<PrefixHandle, FibFailure>();
+  installedCount = 0;
+  staleCount = 0;
+  private readonly wanted: (FibEntry | null)[] = [];
+  private readonly installed: (RouteContent | null)[] = [];
+  /** More than one route of ours for a prefix: leftovers with other metrics or hops, to be deleted. */
+  private readonly surplus = new Map<PrefixHandle, RouteContent[]>();
+  private readonly stale = new DirtySet();
+  /** Adopted contents by text, so that 100,000 routes with 50 gateways are 50 objects. */
+  private readonly adoptedContents = new Map<string, RouteContent>();
+  /** False until the first sweep: own routes that nobody wants are an earlier run's. */
+  private isSwept = false;
+
+  constructor(family: FamilyIndex) {
+    this.family = family;
+    this.table = new PrefixTable(family);
+  }
+
+  want(a: number, b: number, c: number, d: number, length: number, entry: FibEntry): void {
+    const handle = this.handleFor(a, b, c, d, length);
+    this.wanted[handle] = entry;
+    this.failures.delete(handle);
+    this.restoring.delete(handle);
+    if (this.stale.delete(handle)) this.staleCount--;
+    const have = this.installed[handle];
+    if (have !== null && !this.surplus.has(handle) && sameContent(this.family, have, entry)) {
+      this.installed[handle] = entry;
+      this.dirty.delete(handle);
+      return;
+    }
+    this.dirty.add(handle);
+  }
+
+  unwant(a: number, b: number, c: number, d: number, length: number): void {
+    const handle = this.table.find(a, b, c, d, length);
+    if (handle === 0 || this.wanted[handle] === null) return;
+    this.wanted[handle] = null;
+    this.failures.delete(handle);
+    this.restoring.delete(handle);
+    this.dirty.add(handle);
+  }
+
+  /** From now on own routes that nobody wants are deleted, those of an earlier run included; returns how many. */
+  sweep(): number {
+    this.isSwept = true;
+    const count = this.staleCount;
+    this.staleCount = 0;
+    for (let handle = this.stale.take(); handle >= 0; handle = this.stale.take()) this.dirty.add(handle);
+    return count;
+  }
+
+  /** The requests that a dirty prefix needs now. Its state is taken as reached; operationFailed() corrects that. */
+  plan(handle: PrefixHandle): Operation[] {
+    const want = this.wanted[handle];
+    const operations = planChange(this.family, this.installed[handle], want);
+    const surplus = this.surplus.get(handle);
+    if (surplus !== undefined) {
+      for (const content of surplus.splice(0, LEFTOVERS_PER_PLAN)) {
+        operations.push({ kind: 'delete', content, otherwise: null });
+      }
+      if (surplus.length === 0) this.surplus.delete(handle);
+      else this.dirty.add(handle);
+    }
+    this.setInstalled(handle, want);
+    return operations;
+  }
+
+  /** The kernel refused to add a route of this prefix. True when that is news. */
+  additionFailed(handle: PrefixHandle, operation: Operation, failure: FibFailure): boolean {
+    this.setInstalled(handle, operation.otherwise);
+    // The wish may have changed while the request was on its way; then it is written again anyway.
+    if (this.wanted[handle] !== failure.entry) return false;
+    const isNew = this.failures.get(handle)?.errno !== failure.errno;
+    this.failures.set(handle, failure);
+    return isNew;
+  }
+
+  /** All requests for the prefix have been carried out. */
+  succeeded(handle: PrefixHandle): void {
+    this.failures.delete(handle);
+    this.settle(handle);
+  }
+
+  /** Forgets the prefix when nothing is left to know about it. */
+  settle(handle: PrefixHandle): void {
+    if (
+      this.wanted[handle] === null &&
+      this.installed[handle] === null &&
+      !this.surplus.has(handle) &&
+      !this.dirty.has(handle)
+    ) {
+      this.table.release(handle);
+    }
+  }
+
+  wantedEntry(handle: PrefixHandle): FibEntry | null {
+    return this.wanted[handle];
+  }
+
+  /** Somebody else deleted a route of ours. */
+  deletedByOthers(prefix: Prefix, content: RouteContent): Disturbance {
+    const handle = this.table.find(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
+    if (handle === 0) return 'none';
+    const have = this.installed[handle];
+    if (have === null) return 'none';
+    if (!sameContent(this.family, have, content)) return 'unexplained';
+    return this.lost(handle);
+  }
+
+  /** Somebody else added or replaced a route under our protocol number. */
+  addedByOthers(prefix: Prefix, content: RouteContent): Disturbance {
+    const handle = this.table.find(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
+    const have = handle === 0 ? null : this.installed[handle];
+    return have !== null && sameContent(this.family, have, content) ? 'none' : 'unexplained';
+  }
+
+  /** True when we have a route for the prefix with this (kernel) metric. */
+  occupies(prefix: Prefix, metric: number): boolean {
+    const handle = this.table.find(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
+    const have = handle === 0 ? null : this.installed[handle];
+    return have !== null && kernelMetric(this.family, have.metric) === metric;
+  }
+
+  /** An interface went away or down, and with it every route that had no other way out. */
+  interfaceLost(interfaceIndex: number): Disturbance {
+    let result: Disturbance = 'none';
+    for (let handle = 1; handle < this.table.end; handle++) {
+      const hops = this.installed[handle]?.hops;
+      if (hops === undefined || !hops.some((hop) => hop.interfaceIndex === interfaceIndex)) continue;
+      if (hops.length > 1) return 'unexplained';
+      if (this.lost(handle) === 'restore') result = 'restore';
+    }
+    return result;
+  }
+
+  /** Failed prefixes are written again; returns whether there are any. */
+  retryFailed(): boolean {
+    for (const handle of this.failures.keys()) this.dirty.add(handle);
+    return this.failures.size > 0;
+  }
+
+  /** A foreign route of this prefix is gone: what it was in the way of may work now. */
+  retryPrefix(prefix: Prefix): boolean {
+    const handle = this.table.find(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
+    return handle !== 0 && this.failures.has(handle) && this.dirty.add(handle);
+  }
+
+  /** Prefixes that wait to be restored become dirty; returns how many. */
+  restore(): number {
+    const count = this.restoring.size;
+    for (const handle of this.restoring) this.dirty.add(handle);
+    this.restoring.clear();
+    return count;
+  }
+
+  /** The whole table is about to be read: what is installed is learned anew. */
+  beginScan(): void {
+    this.installed.fill(null);
+    this.surplus.clear();
+    this.installedCount = 0;
+  }
+
+  /** The scan shows a route of ours. */
+  scanned(prefix: Prefix, content: RouteContent): void {
+    const handle = this.handleFor(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
+    const want = this.wanted[handle];
+    const isWanted = want !== null && sameContent(this.family, want, content);
+    const have = this.installed[handle];
+    if (have === null) {
+      this.setInstalled(handle, isWanted ? want : this.adopted(content));
+      return;
+    }
+    const others = this.surplus.get(handle) ?? [];
+    others.push(isWanted ? have : this.adopted(content));
+    this.surplus.set(handle, others);
+    if (isWanted) this.setInstalled(handle, want);
+  }
+
+  /** The scan is over: what differs from the wish becomes dirty; returns how many wanted routes were not as wanted. */
+  endScan(): number {
+    let disturbed = 0;
+    for (let handle = 1; handle < this.table.end; handle++) {
+      if (!this.table.isUsed(handle) || this.dirty.has(handle)) continue;
+      const want = this.wanted[handle];
+      const have = this.installed[handle];
+      const hasSurplus = this.surplus.has(handle);
+      if (want !== null) {
+        const isAsWanted = have !== null && !hasSurplus && sameContent(this.family, have, want);
+        if (isAsWanted) this.failures.delete(handle);
+        else if (!this.failures.has(handle)) {
+          this.dirty.add(handle);
+          disturbed++;
+        }
+      } else if (have === null && !hasSurplus) {
+        if (this.stale.delete(handle)) this.staleCount--;
+        this.settle(handle);
+      } else if (this.isSwept) {
+        this.dirty.add(handle);
+      } else if (this.stale.add(handle)) {
+        this.staleCount++;
+      }
+    }
+    this.adoptedContents.clear();
+    return disturbed;
+  }
+
+  private lost(handle: PrefixHandle): Disturbance {
+    this.setInstalled(handle, null);
+    if (this.wanted[handle] !== null) {
+      this.restoring.add(handle);
+      return 'restore';
+    }
+    if (this.stale.delete(handle)) this.staleCount--;
+    this.settle(handle);
+    return 'none';
+  }
+
+  private handleFor(a: number, b: number, c: number, d: number, length: number): PrefixHandle {
+    const known = this.table.find(a, b, c, d, length);
+    if (known !== 0) return known;
+    const handle = this.table.insert(a, b, c, d, length);
+    this.table.hold(handle);
+    for (let fill = this.wanted.length; fill <= handle; fill++) {
+      this.wanted.push(null);
+      this.installed.push(null);
+    }
+    this.wanted[handle] = null;
+    this.installed[handle] = null;
+    return handle;
+  }
+
+  private setInstalled(handle: PrefixHandle, content: RouteContent | null): void {
+    if (this.installed[handle] !== null) this.installedCount--;
+    if (content !== null) this.installedCount++;
+    this.installed[handle] = content;
+  }
+
+  private adopted(content: RouteContent): RouteContent {
+    const key = contentKey(content);
+    const known = this.adoptedContents.get(key);
+    if (known !== undefined) return known;
+    this.adoptedContents.set(key, content);
+    return content;
+  }
+}
+
+function contentKey(content: RouteContent): string {
+  const hops = content.hops.map(
+    (hop) =>
+      `${hop.gateway === null ? '' : formatAddress(hop.gateway)}%${hop.interfaceIndex},${hop.weight},${hop.onlink}`,
+  );
+  return `${content.type} ${content.metric} ${hops.join(' ')}`;
+}

@@ -1,0 +1,101 @@
+/**
+ * How one of our routes becomes another without a moment without route and without ever overwriting a foreign one.
+ *
+ * NLM_F_REPLACE is never used: it replaces the first route of the same prefix and metric, whoever owns it, and between
+ * our look at the table and the request that may have become somebody else's. Instead
+ *   - a first route is created exclusively: a foreign route with the same prefix and metric makes that fail;
+ *   - a route with another metric is created exclusively, then the old one deleted;
+ *   - with the same metric the new one is appended behind the old one, which is then deleted by its full description.
+ *     IPv6 joins routes with gateways and equal metric into one multipath route, so there only the hops that are new
+ *     are appended and only those that are gone deleted.
+ */
+
+import { FAMILY_IPV6, type FamilyIndex } from '../../bgp/family.ts';
+import { sameAddress } from '../../bgp/ip.ts';
+import type { FibHop, KernelRouteType } from './fib.ts';
+
+/** What a route says beside its prefix. FibEntry is one; routes that an earlier run left may be of the other types. */
+export interface RouteContent {
+  readonly type: KernelRouteType;
+  readonly metric: number;
+  readonly hops: readonly FibHop[];
+}
+
+/** One request to the kernel. */
+export interface Operation {
+  /** `create`: fails when any route has this prefix and metric; `append`: goes behind those. */
+  readonly kind: 'create' | 'append' | 'delete';
+  readonly content: RouteContent;
+  /** What remains of ours when this (and only this) of a plan's operations fails; without meaning for deletions. */
+  readonly otherwise: RouteContent | null;
+}
+
+/** The metric that the kernel gives a route for the one that we wish. */
+export function kernelMetric(family: FamilyIndex, metric: number): number {
+  return family === FAMILY_IPV6 && metric === 0 ? 1024 : metric;
+}
+
+/** True when both say the same; the order of hops does not matter, interface 0 is any. */
+export function sameContent(family: FamilyIndex, x: RouteContent, y: RouteContent): boolean {
+  if (x === y) return true;
+  if (x.type !== y.type || kernelMetric(family, x.metric) !== kernelMetric(family, y.metric)) return false;
+  if (x.hops.length !== y.hops.length) return false;
+  if (x.hops.length === 1) return sameHop(x.hops[0], y.hops[0]) && x.hops[0].onlink === y.hops[0].onlink;
+  return x.hops.every((hop) => y.hops.some((other) => sameHop(hop, other) && sameShare(hop, other)));
+}
+
+/** The requests that make `want` of `have`, in order; null stands for no route. */
+export function planChange(family: FamilyIndex, have: RouteContent | null, want: RouteContent | null): Operation[] {
+  if (want === null) return have === null ? [] : [remove(have)];
+  if (have === null) return [{ kind: 'create', content: want, otherwise: null }];
+  if (sameContent(family, have, want)) return [];
+  if (kernelMetric(family, have.metric) !== kernelMetric(family, want.metric)) {
+    return [{ kind: 'create', content: want, otherwise: null }, remove(have)];
+  }
+  if (family === FAMILY_IPV6 && joinsSiblings(have) && joinsSiblings(want)) return planHops(have, want);
+  return [{ kind: 'append', content: want, otherwise: null }, remove(have)];
+}
+
+/** IPv6 multipath exists only among routes with gateways. */
+function joinsSiblings(content: RouteContent): boolean {
+  return content.type === 'unicast' && content.hops.every((hop) => hop.gateway !== null);
+}
+
+function planHops(have: RouteContent, want: RouteContent): Operation[] {
+  const inBoth = (hop: FibHop, other: RouteContent): FibHop | undefined =>
+    other.hops.find((candidate) => sameHop(hop, candidate));
+  const gone = have.hops.filter((hop) => inBoth(hop, want) === undefined);
+  // The same gateway with another weight or flag: the kernel takes it for a duplicate, so the old one must go first.
+  const changed = have.hops.filter((hop) => {
+    const wanted = inBoth(hop, want);
+    return wanted !== undefined && !sameShare(hop, wanted);
+  });
+  const fresh = want.hops.filter((hop) => {
+    const present = inBoth(hop, have);
+    return present === undefined || !sameShare(hop, present);
+  });
+  const kept = want.hops.filter((hop) => !fresh.includes(hop));
+  const part = (hops: readonly FibHop[]): RouteContent => ({ type: 'unicast', metric: want.metric, hops });
+  const operations: Operation[] = [];
+  if (changed.length > 0) operations.push(remove(part(changed)));
+  if (fresh.length > 0) {
+    operations.push({ kind: 'append', content: part(fresh), otherwise: kept.length > 0 ? part(kept) : null });
+  }
+  if (gone.length > 0) operations.push(remove(part(gone)));
+  return operations;
+}
+
+function remove(content: RouteContent): Operation {
+  return { kind: 'delete', content, otherwise: null };
+}
+
+/** The same way out, however it is weighted. */
+export function sameHop(x: FibHop, y: FibHop): boolean {
+  if (x.interfaceIndex !== y.interfaceIndex && x.interfaceIndex !== 0 && y.interfaceIndex !== 0) return false;
+  if (x.gateway === null || y.gateway === null) return x.gateway === y.gateway;
+  return sameAddress(x.gateway, y.gateway);
+}
+
+function sameShare(x: FibHop, y: FibHop): boolean {
+  return x.weight === y.weight && x.onlink === y.onlink;
+}

@@ -1,0 +1,217 @@
+/**
+ * Writes what OwnRoutes wants into the kernel: batches of requests, hundreds in one send, none of them acknowledged. The
+ * kernel carries a batch out within the send and queues an error for each request that failed, so when the send returns
+ * and the errors are read, everything else has succeeded. One batch is under way at a time; while a pool thread is in the
+ * kernel with it, wishes go on changing here.
+ */
+
+import type { FamilyIndex } from '../../bgp/family.ts';
+import { errnoName, errnoText } from '../net/syscalls.ts';
+import type { FibCounters, FibEntry, FibFailure, FibFailureReason } from './fib.ts';
+import {
+  EACCES,
+  EAGAIN,
+  EEXIST,
+  EHOSTUNREACH,
+  EINTR,
+  EINVAL,
+  ENETDOWN,
+  ENETUNREACH,
+  ENOBUFS,
+  ENODEV,
+  ENOMEM,
+  EPERM,
+  ESRCH,
+  NLM_F_APPEND,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REQUEST,
+  NLMSG_ERROR,
+  RTM_DELROUTE,
+  RTM_NEWROUTE,
+} from './netlink/constants.ts';
+import { decodeError, type NetlinkError, NetlinkReader, NetlinkWriter } from './netlink/message.ts';
+import { encodeRoute, type RouteOwner, routeMessageOctets } from './netlink/route.ts';
+import type { NetlinkSocket } from './netlink/socket.ts';
+import { LEFTOVERS_PER_PLAN, type OwnRoutes } from './own-routes.ts';
+import type { Operation } from './route-plan.ts';
+
+/** The top bit belongs to dumps (fib-netlink.ts). */
+const SEQUENCE_MASK = 0x7fffffff;
+/** A batch ends behind the prefix that crosses this: about a thousand IPv4 routes, a few ms of the kernel's time. */
+const BATCH_OCTETS = 60 * 1024;
+/** Room for the largest plan of one prefix: three requests with 256 hops each and sixteen leftovers to delete. */
+const PLAN_OCTETS = 3 * routeMessageOctets(256) + LEFTOVERS_PER_PLAN * routeMessageOctets(256);
+
+const REASONS: ReadonlyMap<number, FibFailureReason> = new Map([
+  [EEXIST, 'foreign-route-exists'],
+  [ENETUNREACH, 'gateway-unreachable'],
+  [EHOSTUNREACH, 'gateway-unreachable'],
+  [EINVAL, 'gateway-unreachable'],
+  [ENETDOWN, 'interface-unusable'],
+  [ENODEV, 'interface-unusable'],
+  [ENOMEM, 'out-of-memory'],
+  [ENOBUFS, 'out-of-memory'],
+  [EPERM, 'not-permitted'],
+  [EACCES, 'not-permitted'],
+]);
+
+const FLAGS: Readonly<Record<Operation['kind'], number>> = {
+  create: NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL,
+  append: NLM_F_REQUEST | NLM_F_CREATE | NLM_F_APPEND,
+  delete: NLM_F_REQUEST,
+};
+
+export interface RouteWriterEvents {
+  /** A wanted route is not in the kernel, and that is new. */
+  failed(failure: FibFailure): void;
+  /** The kernel's answer does not fit what we believe is installed. */
+  surprised(): void;
+}
+
+/** One request of the batch under way. */
+interface Request {
+  readonly own: OwnRoutes;
+  readonly handle: number;
+  readonly operation: Operation;
+  /** What was wanted when it was planned. */
+  readonly wish: FibEntry | null;
+}
+
+export class RouteWriter {
+  private readonly socket: NetlinkSocket;
+  private readonly owner: RouteOwner;
+  private readonly own: readonly [OwnRoutes, OwnRoutes];
+  private readonly counters: FibCounters;
+  private readonly events: RouteWriterEvents;
+  private readonly writer = new NetlinkWriter(BATCH_OCTETS + PLAN_OCTETS);
+  private readonly reader = new NetlinkReader();
+  private requests: Request[] = [];
+  private firstSequence = 1;
+  private readonly failedHandles: [Set<number>, Set<number>] = [new Set(), new Set()];
+
+  constructor(
+    socket: NetlinkSocket,
+    owner: RouteOwner,
+    own: readonly [OwnRoutes, OwnRoutes],
+    counters: FibCounters,
+    events: RouteWriterEvents,
+  ) {
+    this.socket = socket;
+    this.owner = owner;
+    this.own = own;
+    this.counters = counters;
+    this.events = events;
+  }
+
+  /** Writes one batch of dirty prefixes and takes in the answers; false when nothing was dirty. */
+  async writeBatch(): Promise<boolean> {
+    this.writer.reset();
+    this.requests = [];
+    const handles: [number[], number[]] = [this.fill(0), this.fill(1)];
+    if (handles[0].length + handles[1].length === 0) return false;
+    if (this.writer.length > 0) {
+      const result = await this.socket.send(this.writer.octets, this.writer.length);
+      if (result < 0) this.allFailed(-result);
+      else this.readErrors();
+    }
+    this.firstSequence = (this.firstSequence + this.requests.length) & SEQUENCE_MASK;
+    for (const own of this.own) {
+      const failed = this.failedHandles[own.family];
+      for (const handle of handles[own.family]) {
+        if (!failed.has(handle)) own.succeeded(handle);
+      }
+      failed.clear();
+    }
+    return true;
+  }
+
+  /** Encodes dirty prefixes of one family until the batch is full; returns their handles. */
+  private fill(family: FamilyIndex): number[] {
+    const own = this.own[family];
+    const { table, dirty } = own;
+    const handles: number[] = [];
+    while (dirty.count > 0 && this.writer.length < BATCH_OCTETS) {
+      const handle = dirty.take();
+      const wish = own.wantedEntry(handle);
+      handles.push(handle);
+      for (const operation of own.plan(handle)) {
+        encodeRoute(
+          this.writer,
+          operation.kind === 'delete' ? RTM_DELROUTE : RTM_NEWROUTE,
+          FLAGS[operation.kind],
+          (this.firstSequence + this.requests.length) & SEQUENCE_MASK,
+          this.owner,
+          family,
+          table.laneA[handle],
+          family === 0 ? 0 : table.laneB[handle],
+          family === 0 ? 0 : table.laneC[handle],
+          family === 0 ? 0 : table.laneD[handle],
+          table.length[handle],
+          operation.content,
+        );
+        this.requests.push({ own, handle, operation, wish });
+        this.count(operation);
+      }
+    }
+    return handles;
+  }
+
+  private count(operation: Operation): void {
+    if (operation.kind === 'create') this.counters.added++;
+    else if (operation.kind === 'append') this.counters.changed++;
+    else this.counters.deleted++;
+  }
+
+  private readErrors(): void {
+    for (;;) {
+      const length = this.socket.receiveNow();
+      if (length === -EINTR) continue;
+      if (length === -EAGAIN) return;
+      if (length < 0) {
+        // ENOBUFS: more errors than the buffer holds; what is installed can only be learned by reading it.
+        this.events.surprised();
+        if (length !== -ENOBUFS) return;
+        continue;
+      }
+      this.reader.open(this.socket.received, length);
+      while (this.reader.nextMessage()) {
+        if (this.reader.type === NLMSG_ERROR) this.requestFailed(this.reader.sequence, decodeError(this.reader));
+      }
+    }
+  }
+
+  private allFailed(errno: number): void {
+    for (let i = 0; i < this.requests.length; i++) {
+      this.requestFailed((this.firstSequence + i) & SEQUENCE_MASK, { errno, message: '' });
+    }
+    this.events.surprised();
+  }
+
+  private requestFailed(sequence: number, error: NetlinkError): void {
+    const request = this.requests[(sequence - this.firstSequence) & SEQUENCE_MASK];
+    if (request === undefined || error.errno === 0) return;
+    const { own, handle, operation, wish } = request;
+    if (operation.kind === 'delete') {
+      // Gone already, or gone with its interface: as wanted.
+      if (error.errno !== ESRCH && error.errno !== ENODEV) this.events.surprised();
+      return;
+    }
+    // IPv4 refuses to append the very same route a second time: then it is there, as wanted.
+    if (operation.kind === 'append' && error.errno === EEXIST && own.family === 0) return;
+    this.failedHandles[own.family].add(handle);
+    if (wish === null) return;
+    const failure: FibFailure = {
+      prefix: own.table.describe(handle),
+      entry: wish,
+      reason: REASONS.get(error.errno) ?? 'other',
+      errno: error.errno,
+      message: `${errnoName(error.errno)}: ${error.message === '' ? errnoText(error.errno) : error.message}`,
+    };
+    this.counters.failed++;
+    if (own.additionFailed(handle, operation, failure)) {
+      this.events.failed(failure);
+      if (error.errno === EEXIST) this.events.surprised();
+    }
+  }
+}
