@@ -87,7 +87,12 @@ describe('OutputLog', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
         const log = new OutputLog(4096);
-        const members = peers.map((peer) => ({ peer, cursor: log.openCursor(), due: [] as number[], got: [] as number[] }));
+        const members = peers.map((peer) => ({
+          peer,
+          cursor: log.openCursor(),
+          due: [] as number[],
+          got: [] as number[],
+        }));
         let number = 0;
         const read = (peer: number, maxOctets: number): void => {
           const member = members.find((one) => one.peer === peer)!;
