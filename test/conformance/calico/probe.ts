@@ -7,7 +7,7 @@ import { familyIndex } from '../../../bgp/family.ts';
 import { addressOctets, parseAddress, parsePrefix } from '../../../bgp/ip.ts';
 import { AttributeStore } from '../../../rib/attribute-store.ts';
 import { NextHopTable } from '../../../rib/next-hop.ts';
-import { COMMUNITY_LARGE, COMMUNITY_STANDARD, type Community } from '../../../rib/policy/community.ts';
+import { COMMUNITY_LARGE, COMMUNITY_STANDARD, formatCommunity } from '../../../rib/policy/community.ts';
 import { compilePolicy } from '../../../rib/policy/compile.ts';
 import {
   ACTION_ADD_COMMUNITY,
@@ -64,12 +64,6 @@ function bgpBlock(route: ProbeRoute): number[] {
   ];
 }
 
-function communityText(community: Community): string {
-  return community.type === COMMUNITY_STANDARD
-    ? `${community.word0 >>> 16}:${community.word0 & 0xffff}`
-    : `${community.word0 >>> 0}:${community.word1 >>> 0}:${community.word2 >>> 0}`;
-}
-
 export interface ProbeResult {
   readonly verdict: 'accept' | 'reject';
   readonly preference: number | null;
@@ -92,6 +86,24 @@ function compile(policy: Policy, use: PolicyUse): CompiledPolicy {
   return result.policy;
 }
 
+/**
+ * A probe without interface stands for a route whose interface name is not defined, for which no interface match
+ * holds. Neither BIRD nor we have such routes: where there is no interface the name is empty, and `*` matches it
+ * (section 2.3 of Calico's semantics). So the statements that ask for any name are left out for these probes.
+ */
+function withoutAnyInterface(policy: Policy): Policy {
+  const known = withoutAny.get(policy);
+  if (known !== undefined) return known;
+  const statements = policy.statements.filter(
+    (statement) => !statement.matches.some((match) => match.kind === 'interface' && /^\*+$/.test(match.pattern)),
+  );
+  const rest = { ...policy, statements };
+  withoutAny.set(policy, rest);
+  return rest;
+}
+
+const withoutAny = new WeakMap<Policy, Policy>();
+
 export function runProbe(policy: Policy, use: PolicyUse, isInternal: boolean, route: ProbeRoute): ProbeResult {
   const hasInterface = route.interface !== undefined;
   const nextHops = new NextHopTable(() =>
@@ -111,14 +123,14 @@ export function runProbe(policy: Policy, use: PolicyUse, isInternal: boolean, ro
   context.set = store.intern(block, 0, block.length);
   context.family = familyIndex(prefix.family === 0 ? 'ipv4-unicast' : 'ipv6-unicast');
   context.isInternal = isInternal;
-  const program = compile(policy, use);
+  const program = compile(hasInterface ? policy : withoutAnyInterface(policy), use);
   const verdict = evaluate(program, context) === VERDICT_ACCEPT ? 'accept' : 'reject';
   const added = program.programs
     .sequence(context.program)
     .filter((edit) => edit.kind === ACTION_ADD_COMMUNITY)
     .map((edit) => edit.community);
   const withAdded = (type: number, given: readonly string[] | undefined): string[] => [
-    ...new Set([...(given ?? []), ...added.filter((one) => one.type === type).map(communityText)]),
+    ...new Set([...(given ?? []), ...added.filter((one) => one.type === type).map(formatCommunity)]),
   ];
   return {
     verdict,
