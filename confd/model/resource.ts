@@ -12,7 +12,7 @@ import { type BgpPeerResource, bgpPeerShape, checkBgpPeer } from './bgp-peer.ts'
 import { type BlockAffinityResource, blockAffinityShape } from './block-affinity.ts';
 import { type IpPoolResource, ipPoolShape } from './ip-pool.ts';
 import { type NodeResource, readNode } from './node.ts';
-import { type FieldIssue, formatPath, type LenientResult, parseLeniently } from './schema.ts';
+import { type FieldIssue, formatPath, type LenientResult, parseLeniently, parseText } from './schema.ts';
 import { DEFAULT_SECRET_NAMESPACE, type SecretResource, secretShape } from './secret.ts';
 
 export type Resource =
@@ -82,8 +82,8 @@ function property(value: unknown, name: string): unknown {
 
 function keyOf(kind: ResourceKind, input: unknown): ResourceKey | null {
   const metadata = property(input, 'metadata');
-  const name = property(metadata, 'name');
-  if (typeof name !== 'string' || name === '') return null;
+  const name = parseText(property(metadata, 'name'));
+  if (name === null || name === '') return null;
   if (kind !== 'Secret') return { kind, name };
   const namespace = property(metadata, 'namespace');
   return { kind, name: `${typeof namespace === 'string' ? namespace : DEFAULT_SECRET_NAMESPACE}/${name}` };

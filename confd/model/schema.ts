@@ -60,15 +60,19 @@ export function requiredField<T>(parse: (value: unknown) => T | null, wanted: st
     });
 }
 
-const isText = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+/** An unquoted scalar where text belongs is its text, as in Calico's loader: a node may be called 17. */
+export function parseText(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
+}
 
 /** Text, `fallback` when absent. */
 export function text<D>(fallback: D) {
-  return field(isText, 'text', fallback);
+  return field(parseText, 'text', fallback);
 }
 
 /** Text that has to be there. */
-export const requiredText = requiredField((value) => isText(value) || null, 'text that is not empty');
+export const requiredText = requiredField((value) => parseText(value) || null, 'text that is not empty');
 
 export function flag<D>(fallback: D) {
   return field((value): boolean | null => (typeof value === 'boolean' ? value : null), 'true or false', fallback);
