@@ -4,7 +4,7 @@
  * may intern a set.
  */
 
-import { grownCapacity, grownFloat64, grownUint8, grownUint16, grownUint32 } from './columns.ts';
+import { grownFloat64, grownUint8, grownUint16, grownUint32, NARROW_STEPS, StaggeredGrowth } from './columns.ts';
 
 /** Bits of `flags`: well-known communities and presence of attributes. */
 export const SET_NO_EXPORT = 1 << 0;
@@ -29,8 +29,11 @@ export const SOURCE_STATIC = 1;
 export const SOURCE_KERNEL = 2;
 export const SOURCE_DIRECT = 3;
 
+const COLUMNS = 21;
+
 export class AttributeColumns {
   capacity: number;
+  protected readonly growth: StaggeredGrowth;
   /** Paths and holders that use the set. */
   refCount: Uint32Array;
   /** Where its octets start in the arena, and how many there are. */
@@ -70,7 +73,8 @@ export class AttributeColumns {
   routeType: Uint8Array;
 
   constructor() {
-    const capacity = grownCapacity(1);
+    this.growth = new StaggeredGrowth(COLUMNS, NARROW_STEPS);
+    const { capacity } = this.growth;
     this.capacity = capacity;
     this.refCount = new Uint32Array(capacity);
     this.offset = new Uint32Array(capacity);
@@ -95,29 +99,74 @@ export class AttributeColumns {
     this.routeType = new Uint8Array(capacity);
   }
 
-  protected growColumns(needed: number): void {
-    const capacity = grownCapacity(needed);
-    this.capacity = capacity;
-    this.refCount = grownUint32(this.refCount, capacity);
-    this.offset = grownUint32(this.offset, capacity);
-    this.length = grownUint16(this.length, capacity);
-    this.hash = grownUint32(this.hash, capacity);
-    this.chain = grownUint32(this.chain, capacity);
-    this.validity = grownUint8(this.validity, capacity);
-    this.generation = grownUint32(this.generation, capacity);
-    this.rank = grownFloat64(this.rank, capacity);
-    this.localPref = grownUint32(this.localPref, capacity);
-    this.med = grownUint32(this.med, capacity);
-    this.asPathLength = grownUint16(this.asPathLength, capacity);
-    this.origin = grownUint8(this.origin, capacity);
-    this.neighborAs = grownUint32(this.neighborAs, capacity);
-    this.originatorId = grownUint32(this.originatorId, capacity);
-    this.clusterListLength = grownUint16(this.clusterListLength, capacity);
-    this.nextHop = grownUint32(this.nextHop, capacity);
-    this.flags = grownUint16(this.flags, capacity);
-    this.source = grownUint8(this.source, capacity);
-    this.metric = grownUint32(this.metric, capacity);
-    this.interfaceIndex = grownUint32(this.interfaceIndex, capacity);
-    this.routeType = grownUint8(this.routeType, capacity);
+  /** Grows the column that is due; call when a new handle reaches growth.dueAt. */
+  protected growColumn(): void {
+    const { target } = this.growth;
+    switch (this.growth.advance()) {
+      case 0:
+        this.refCount = grownUint32(this.refCount, target);
+        break;
+      case 1:
+        this.offset = grownUint32(this.offset, target);
+        break;
+      case 2:
+        this.length = grownUint16(this.length, target);
+        break;
+      case 3:
+        this.hash = grownUint32(this.hash, target);
+        break;
+      case 4:
+        this.chain = grownUint32(this.chain, target);
+        break;
+      case 5:
+        this.validity = grownUint8(this.validity, target);
+        break;
+      case 6:
+        this.generation = grownUint32(this.generation, target);
+        break;
+      case 7:
+        this.rank = grownFloat64(this.rank, target);
+        break;
+      case 8:
+        this.localPref = grownUint32(this.localPref, target);
+        break;
+      case 9:
+        this.med = grownUint32(this.med, target);
+        break;
+      case 10:
+        this.asPathLength = grownUint16(this.asPathLength, target);
+        break;
+      case 11:
+        this.origin = grownUint8(this.origin, target);
+        break;
+      case 12:
+        this.neighborAs = grownUint32(this.neighborAs, target);
+        break;
+      case 13:
+        this.originatorId = grownUint32(this.originatorId, target);
+        break;
+      case 14:
+        this.clusterListLength = grownUint16(this.clusterListLength, target);
+        break;
+      case 15:
+        this.nextHop = grownUint32(this.nextHop, target);
+        break;
+      case 16:
+        this.flags = grownUint16(this.flags, target);
+        break;
+      case 17:
+        this.source = grownUint8(this.source, target);
+        break;
+      case 18:
+        this.metric = grownUint32(this.metric, target);
+        break;
+      case 19:
+        this.interfaceIndex = grownUint32(this.interfaceIndex, target);
+        break;
+      case 20:
+        this.routeType = grownUint8(this.routeType, target);
+        break;
+    }
+    this.capacity = this.growth.capacity;
   }
 }

@@ -29,6 +29,8 @@ export const VALID_FROM_EXTERNAL = 2;
 /** In `validity`: the handle waits in the queue of the sweep. */
 const QUEUED = 128;
 const FIRST_BUCKETS = 256;
+/** Of one set in the columns. */
+const OCTETS_PER_SET = 70;
 
 export class AttributeStore extends AttributeColumns {
   readonly nextHops: NextHopTable;
@@ -83,7 +85,7 @@ export class AttributeStore extends AttributeColumns {
       this.#free = this.chain[handle];
     } else {
       handle = this.end;
-      if (handle >= this.capacity) this.growColumns(handle + 1);
+      if (handle >= this.growth.dueAt) this.growColumn();
       this.end = handle + 1;
     }
     const length = end - start;
@@ -145,7 +147,7 @@ export class AttributeStore extends AttributeColumns {
 
   /** Octets at rest of all sets: arena and columns in use. */
   get octetsUsed(): number {
-    return this.#arena.usedOctets + this.end * 76 + this.#buckets.length * 4;
+    return this.#arena.usedOctets + this.end * OCTETS_PER_SET + this.#buckets.length * 4;
   }
 
   /** Where in the arena the attribute's flags octet is, or -1 when the set has no such attribute. */

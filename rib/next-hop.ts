@@ -57,7 +57,11 @@ export class NextHopTable {
   /** 1: its resolution has changed and the paths that use it have not been looked at again. */
   changed: Uint8Array;
 
-  #index = new Map<string, NextHopHandle>();
+  /** Tracked next hops. */
+  count: number;
+  /** Hash chains over the lanes. */
+  #buckets: Uint32Array;
+  #chain: Uint32Array;
   #free: NextHopHandle[] = [];
   #resolver: NextHopResolver;
   #own = new Set<string>();
@@ -67,6 +71,9 @@ export class NextHopTable {
     const capacity = grownCapacity(1);
     this.capacity = capacity;
     this.end = 1;
+    this.count = 0;
+    this.#buckets = new Uint32Array(capacity);
+    this.#chain = new Uint32Array(capacity);
     this.refCount = new Uint32Array(capacity);
     this.family = new Uint8Array(capacity);
     this.laneA = new Uint32Array(capacity);
@@ -88,11 +95,6 @@ export class NextHopTable {
     this.changed = new Uint8Array(capacity);
   }
 
-  /** Number of tracked next hops. */
-  get count(): number {
-    return this.#index.size;
-  }
-
   /** The handle of a next hop, tracked (and resolved) from now on; `retain` it to keep it. */
   intern(
     family: FamilyIndex,
@@ -103,12 +105,28 @@ export class NextHopTable {
     linkLocalC = 0,
     linkLocalD = 0,
   ): NextHopHandle {
-    const key = `${family} ${a} ${b} ${c} ${d} ${linkLocalC} ${linkLocalD}`;
-    const known = this.#index.get(key);
-    if (known !== undefined) return known;
+    let bucket = this.#bucketOf(a, b, c, d, linkLocalD);
+    for (let known = this.#buckets[bucket]; known !== 0; known = this.#chain[known]) {
+      if (
+        this.laneA[known] === a &&
+        this.laneB[known] === b &&
+        this.laneC[known] === c &&
+        this.laneD[known] === d &&
+        this.linkLocalC[known] === linkLocalC &&
+        this.linkLocalD[known] === linkLocalD &&
+        this.family[known] === family
+      ) {
+        return known;
+      }
+    }
     const handle = this.#free.pop() ?? this.end++;
-    if (handle >= this.capacity) this.#grow(handle + 1);
-    this.#index.set(key, handle);
+    if (handle >= this.capacity) {
+      this.#grow(handle + 1);
+      bucket = this.#bucketOf(a, b, c, d, linkLocalD);
+    }
+    this.#chain[handle] = this.#buckets[bucket];
+    this.#buckets[bucket] = handle;
+    this.count++;
     this.refCount[handle] = 0;
     this.family[handle] = family;
     this.laneA[handle] = a;
@@ -129,9 +147,14 @@ export class NextHopTable {
 
   release(handle: NextHopHandle): void {
     if (--this.refCount[handle] > 0) return;
-    this.#index.delete(
-      `${this.family[handle]} ${this.laneA[handle]} ${this.laneB[handle]} ${this.laneC[handle]} ${this.laneD[handle]} ${this.linkLocalC[handle]} ${this.linkLocalD[handle]}`,
-    );
+    const bucket = this.#bucketOfHandle(handle);
+    if (this.#buckets[bucket] === handle) this.#buckets[bucket] = this.#chain[handle];
+    else {
+      let at = this.#buckets[bucket];
+      while (this.#chain[at] !== handle) at = this.#chain[at];
+      this.#chain[at] = this.#chain[handle];
+    }
+    this.count--;
     this.changed[handle] = 0;
     this.#free.push(handle);
   }
@@ -220,9 +243,35 @@ export class NextHopTable {
     return true;
   }
 
+  /** There are as many buckets as the columns have room, so this only changes in #grow. */
+  #bucketOf(a: number, b: number, c: number, d: number, linkLocalD: number): number {
+    let hash = Math.imul(a, 0x21f0aaad) ^ Math.imul(b, 0x735a2d97);
+    hash = Math.imul(hash ^ (hash >>> 15) ^ c, 0x21f0aaad) ^ Math.imul(d, 0x735a2d97) ^ linkLocalD;
+    hash = Math.imul(hash ^ (hash >>> 16), 0x735a2d97);
+    return (hash ^ (hash >>> 15)) & (this.capacity - 1);
+  }
+
+  #bucketOfHandle(handle: NextHopHandle): number {
+    return this.#bucketOf(
+      this.laneA[handle],
+      this.laneB[handle],
+      this.laneC[handle],
+      this.laneD[handle],
+      this.linkLocalD[handle],
+    );
+  }
+
   #grow(needed: number): void {
     const capacity = grownCapacity(needed);
     this.capacity = capacity;
+    this.#buckets = new Uint32Array(capacity);
+    this.#chain = new Uint32Array(capacity);
+    // Only called when every handle below is in use.
+    for (let handle = 1; handle < needed - 1; handle++) {
+      const bucket = this.#bucketOfHandle(handle);
+      this.#chain[handle] = this.#buckets[bucket];
+      this.#buckets[bucket] = handle;
+    }
     this.refCount = grownUint32(this.refCount, capacity);
     this.family = grownUint8(this.family, capacity);
     this.laneA = grownUint32(this.laneA, capacity);

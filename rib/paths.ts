@@ -5,7 +5,7 @@
  */
 
 import type { SetHandle } from './attribute-store.ts';
-import { grownCapacity, grownUint8, grownUint16, grownUint32 } from './columns.ts';
+import { grownUint8, grownUint16, grownUint32, StaggeredGrowth, WIDE_STEPS } from './columns.ts';
 import type { PeerIndex } from './peer-table.ts';
 import type { PrefixHandle } from './prefix-table.ts';
 
@@ -26,6 +26,8 @@ export const PREFERENCE_KERNEL = 10;
 export const PREFERENCE_BGP = 100;
 export const PREFERENCE_STATIC = 200;
 export const PREFERENCE_DIRECT = 240;
+
+const COLUMNS = 10;
 
 export class PathTable {
   capacity: number;
@@ -53,9 +55,11 @@ export class PathTable {
    */
   rowParked: Uint32Array;
   #free: PathRow;
+  readonly #growth: StaggeredGrowth;
 
   constructor() {
-    const capacity = grownCapacity(1);
+    this.#growth = new StaggeredGrowth(COLUMNS, WIDE_STEPS);
+    const { capacity } = this.#growth;
     this.capacity = capacity;
     this.end = 1;
     this.count = 0;
@@ -79,7 +83,7 @@ export class PathTable {
       this.#free = this.rowNext[row];
     } else {
       row = this.end;
-      if (row >= this.capacity) this.#grow(row + 1);
+      if (row >= this.#growth.dueAt) this.#growColumn();
       this.end = row + 1;
     }
     this.count++;
@@ -92,7 +96,7 @@ export class PathTable {
     this.rowPreference[row] = 0;
     this.rowNext[row] = 0;
     if (this.rowParked.length !== 0) this.rowParked[row] = 0;
-    if (pathId !== 0 && this.rowPathId.length === 0) this.rowPathId = new Uint32Array(this.capacity);
+    if (pathId !== 0 && this.rowPathId.length === 0) this.rowPathId = new Uint32Array(this.#growth.target);
     if (this.rowPathId.length !== 0) this.rowPathId[row] = pathId;
     return row;
   }
@@ -119,7 +123,7 @@ export class PathTable {
   setParked(row: PathRow, set: SetHandle): void {
     if (this.rowParked.length === 0) {
       if (set === 0) return;
-      this.rowParked = new Uint32Array(this.capacity);
+      this.rowParked = new Uint32Array(this.#growth.target);
     }
     this.rowParked[row] = set;
   }
@@ -129,18 +133,40 @@ export class PathTable {
     return 4 * 4 + 2 + 3 + (this.rowPathId.length === 0 ? 0 : 4) + (this.rowParked.length === 0 ? 0 : 4);
   }
 
-  #grow(needed: number): void {
-    const capacity = grownCapacity(needed);
-    this.capacity = capacity;
-    this.rowPrefix = grownUint32(this.rowPrefix, capacity);
-    this.rowSet = grownUint32(this.rowSet, capacity);
-    this.rowEffective = grownUint32(this.rowEffective, capacity);
-    this.rowPeer = grownUint16(this.rowPeer, capacity);
-    this.rowFlags = grownUint8(this.rowFlags, capacity);
-    this.rowReason = grownUint8(this.rowReason, capacity);
-    this.rowPreference = grownUint8(this.rowPreference, capacity);
-    this.rowNext = grownUint32(this.rowNext, capacity);
-    if (this.rowPathId.length !== 0) this.rowPathId = grownUint32(this.rowPathId, capacity);
-    if (this.rowParked.length !== 0) this.rowParked = grownUint32(this.rowParked, capacity);
+  #growColumn(): void {
+    const { target } = this.#growth;
+    switch (this.#growth.advance()) {
+      case 0:
+        this.rowPrefix = grownUint32(this.rowPrefix, target);
+        break;
+      case 1:
+        this.rowSet = grownUint32(this.rowSet, target);
+        break;
+      case 2:
+        this.rowEffective = grownUint32(this.rowEffective, target);
+        break;
+      case 3:
+        this.rowPeer = grownUint16(this.rowPeer, target);
+        break;
+      case 4:
+        this.rowFlags = grownUint8(this.rowFlags, target);
+        break;
+      case 5:
+        this.rowReason = grownUint8(this.rowReason, target);
+        break;
+      case 6:
+        this.rowPreference = grownUint8(this.rowPreference, target);
+        break;
+      case 7:
+        this.rowNext = grownUint32(this.rowNext, target);
+        break;
+      case 8:
+        if (this.rowPathId.length !== 0) this.rowPathId = grownUint32(this.rowPathId, target);
+        break;
+      case 9:
+        if (this.rowParked.length !== 0) this.rowParked = grownUint32(this.rowParked, target);
+        break;
+    }
+    this.capacity = this.#growth.capacity;
   }
 }

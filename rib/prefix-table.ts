@@ -10,7 +10,7 @@
 
 import { FAMILY_IPV4, type FamilyIndex } from '../bgp/family.ts';
 import { laneMask, type Prefix } from '../bgp/ip.ts';
-import { grownCapacity, grownUint8, grownUint16, grownUint32 } from './columns.ts';
+import { grownCapacity, grownUint8, grownUint16, grownUint32, StaggeredGrowth, WIDE_STEPS } from './columns.ts';
 import type { PathRow } from './paths.ts';
 
 /** 0: none. */
@@ -22,6 +22,7 @@ const GROUP_MASK = GROUP_BUCKETS - 1;
 const FIRST_GROUPS = 16;
 /** In `length` of a handle that is not in use. */
 const FREE = 255;
+const COLUMNS = 8;
 
 export class PrefixTable {
   readonly family: FamilyIndex;
@@ -43,6 +44,7 @@ export class PrefixTable {
   /** Next prefix of the same bucket; of free handles the next free one. */
   #chain: Uint32Array;
   #free: PrefixHandle;
+  readonly #growth: StaggeredGrowth;
   #buckets: Uint32Array;
   /** Groups at the start of this round of splits (a power of two), and how many of them have been split. */
   #roundGroups: number;
@@ -53,7 +55,8 @@ export class PrefixTable {
 
   constructor(family: FamilyIndex, seed = 0) {
     this.family = family;
-    const capacity = grownCapacity(1);
+    this.#growth = new StaggeredGrowth(COLUMNS, WIDE_STEPS);
+    const { capacity } = this.#growth;
     const wide = family === FAMILY_IPV4 ? 0 : capacity;
     this.capacity = capacity;
     this.end = 1;
@@ -93,7 +96,7 @@ export class PrefixTable {
       this.#free = this.#chain[handle];
     } else {
       handle = this.end;
-      if (handle >= this.capacity) this.#grow(handle + 1);
+      if (handle >= this.#growth.dueAt) this.#growColumn();
       this.end = handle + 1;
     }
     this.laneA[handle] = a;
@@ -272,19 +275,35 @@ export class PrefixTable {
     this.count--;
   }
 
-  #grow(needed: number): void {
-    const capacity = grownCapacity(needed);
-    this.capacity = capacity;
-    this.laneA = grownUint32(this.laneA, capacity);
-    if (this.family !== FAMILY_IPV4) {
-      this.laneB = grownUint32(this.laneB, capacity);
-      this.laneC = grownUint32(this.laneC, capacity);
-      this.laneD = grownUint32(this.laneD, capacity);
+  #growColumn(): void {
+    const { target } = this.#growth;
+    switch (this.#growth.advance()) {
+      case 0:
+        this.laneA = grownUint32(this.laneA, target);
+        break;
+      case 1:
+        if (this.laneB.length !== 0) this.laneB = grownUint32(this.laneB, target);
+        break;
+      case 2:
+        if (this.laneC.length !== 0) this.laneC = grownUint32(this.laneC, target);
+        break;
+      case 3:
+        if (this.laneD.length !== 0) this.laneD = grownUint32(this.laneD, target);
+        break;
+      case 4:
+        this.length = grownUint8(this.length, target);
+        break;
+      case 5:
+        this.head = grownUint32(this.head, target);
+        break;
+      case 6:
+        this.holds = grownUint16(this.holds, target);
+        break;
+      case 7:
+        this.#chain = grownUint32(this.#chain, target);
+        break;
     }
-    this.length = grownUint8(this.length, capacity);
-    this.head = grownUint32(this.head, capacity);
-    this.holds = grownUint16(this.holds, capacity);
-    this.#chain = grownUint32(this.#chain, capacity);
+    this.capacity = this.#growth.capacity;
   }
 }
 
