@@ -13,7 +13,7 @@ import {
   MESSAGE_NOTIFICATION,
 } from '../iana.ts';
 import { decodeUtf8, encodeUtf8Truncated } from '../utf8.ts';
-import { HEADER_OCTETS } from './framer.ts';
+import { HEADER_OCTETS, MAX_MESSAGE_OCTETS } from './framer.ts';
 import { finishMessage, startMessage } from './header.ts';
 import type { NotificationMessage } from './message-types.ts';
 import { fromHex, toHex } from './octets.ts';
@@ -54,13 +54,14 @@ function decodeShutdownCommunication(octets: Uint8Array, start: number, end: num
   return textEnd > end ? null : decodeUtf8(octets, start + 1, textEnd);
 }
 
-/** Encodes a NOTIFICATION from its code, subcode and hexadecimal data. */
+/** Encodes a NOTIFICATION from its code, subcode and hexadecimal data, which is cut where a message ends. */
 export function encodeNotification(notification: {
   readonly code: number;
   readonly subcode: number;
   readonly data: string;
 }): Uint8Array {
-  const data = fromHex(notification.data) ?? new Uint8Array(0);
+  const whole = fromHex(notification.data) ?? new Uint8Array(0);
+  const data = whole.subarray(0, MAX_MESSAGE_OCTETS - HEADER_OCTETS - 2);
   return finishMessage(
     startMessage(MESSAGE_NOTIFICATION, 64 + data.length)
       .uint8(notification.code)

@@ -1,7 +1,7 @@
 /**
- * Between speakers with four-octet AS numbers and those without (RFC 6793 §4.2): a received block gets wide AS_PATH and
- * AGGREGATOR with what AS4_PATH and AS4_AGGREGATOR remember; a block for such a peer gets narrow ones, and AS4_* where
- * AS_TRANS had to stand in. Slow path: only sessions with old speakers come here.
+ * From speakers without four-octet AS numbers (RFC 6793 §4.2.3): AS_PATH and AGGREGATOR are widened, with what AS4_PATH
+ * and AS4_AGGREGATOR remember in the place of AS_TRANS. Slow path: only sessions with old speakers come here. The way
+ * back, for sending to them, is the RIB's (rib/two-octet-as.ts).
  */
 
 import {
@@ -15,8 +15,8 @@ import {
   FLAG_TRANSITIVE,
 } from '../../iana.ts';
 import type { AsPathSegment } from '../message-types.ts';
-import { OctetWriter, uint16, uint32 } from '../octets.ts';
-import { Scratch } from '../scratch.ts';
+import { OctetWriter, uint16 } from '../octets.ts';
+import type { Scratch } from '../scratch.ts';
 import type { UpdateContext } from '../update-context.ts';
 import { decodeAsPath, mergeAs4Path, writeAsPath } from './as-path.ts';
 import { attributeEnd, attributeValueStart, findAttribute } from './frame.ts';
@@ -66,7 +66,11 @@ export function appendWideAsPath(scratch: Scratch, octets: Uint8Array, at: numbe
     const valueStart = attributeValueStart(octets, memory.path);
     path = mergeAs4Path(path, decodeAsPath(octets, valueStart, attributeEnd(octets, memory.path), 4));
   }
-  appendAsPath(scratch, FLAG_TRANSITIVE, ATTRIBUTE_AS_PATH, path, 4);
+  const writer = new OctetWriter();
+  writeAsPath(writer, path, 4);
+  const value = writer.take();
+  scratch.attributeHeader(FLAG_TRANSITIVE, ATTRIBUTE_AS_PATH, value.length);
+  scratch.append(value, 0, value.length);
 }
 
 /** Appends the two-octet AGGREGATOR at `at` as a four-octet one. */
@@ -81,59 +85,4 @@ export function appendWideAggregator(scratch: Scratch, octets: Uint8Array, at: n
     scratch.uint16(0);
     scratch.append(octets, valueStart, valueStart + 6);
   }
-}
-
-function appendAsPath(
-  scratch: Scratch,
-  flags: number,
-  code: number,
-  path: readonly AsPathSegment[],
-  asOctets: 2 | 4,
-): void {
-  const writer = new OctetWriter();
-  writeAsPath(writer, path, asOctets);
-  const value = writer.take();
-  scratch.attributeHeader(flags, code, value.length);
-  scratch.append(value, 0, value.length);
-}
-
-/**
- * RFC 6793 §4.2.2: the canonical block [start, end) as it is sent to a peer without four-octet AS numbers. AS_TRANS
- * stands for what does not fit; AS4_PATH (without confederation segments) and AS4_AGGREGATOR are added only then.
- */
-export function narrowBlock(octets: Uint8Array, start: number, end: number): Uint8Array {
-  const scratch = new Scratch();
-  scratch.restart(2 * (end - start) + 64);
-  let as4Path: readonly AsPathSegment[] | null = null;
-  let as4Aggregator = -1;
-  const appendMemory = (): void => {
-    if (as4Path !== null) appendAsPath(scratch, FLAG_OPTIONAL | FLAG_TRANSITIVE, ATTRIBUTE_AS4_PATH, as4Path, 4);
-    if (as4Aggregator !== -1) {
-      scratch.attributeHeader(FLAG_OPTIONAL | FLAG_TRANSITIVE, ATTRIBUTE_AS4_AGGREGATOR, 8);
-      scratch.append(octets, as4Aggregator, as4Aggregator + 8);
-    }
-    as4Path = null;
-    as4Aggregator = -1;
-  };
-  for (let at = start; at < end; at = attributeEnd(octets, at)) {
-    const code = octets[at + 1];
-    const valueStart = attributeValueStart(octets, at);
-    const valueEnd = attributeEnd(octets, at);
-    if (code > ATTRIBUTE_AS4_AGGREGATOR) appendMemory();
-    if (code === ATTRIBUTE_AS_PATH) {
-      const path = decodeAsPath(octets, valueStart, valueEnd, 4);
-      const narrow = path.map(({ type, asns }) => ({ type, asns: asns.map((as) => (as > 0xffff ? AS_TRANS : as)) }));
-      appendAsPath(scratch, octets[at], code, narrow, 2);
-      if (path.some(({ asns }) => asns.some((as) => as > 0xffff)))
-        as4Path = path.filter(({ type }) => type === 'sequence' || type === 'set');
-    } else if (code === ATTRIBUTE_AGGREGATOR) {
-      const as = uint32(octets, valueStart);
-      scratch.attributeHeader(octets[at], code, 6);
-      scratch.uint16(as > 0xffff ? AS_TRANS : as);
-      scratch.append(octets, valueStart + 4, valueEnd);
-      if (as > 0xffff) as4Aggregator = valueStart;
-    } else scratch.append(octets, at, valueEnd);
-  }
-  appendMemory();
-  return scratch.octets.slice(0, scratch.length);
 }
