@@ -22,6 +22,7 @@ const ORIGINS: { readonly [word: string]: Origin } = { IGP: 'igp', EGP: 'egp', I
 
 export const BIRD: RouterDriver = {
   kind: 'bird',
+  routeRefresh: { asks: true, answers: true },
 
   async start(router) {
     writeConfig(router);
@@ -142,7 +143,7 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour, index: numb
     // The defaults of several seconds are for real networks; the tests would spend their time waiting.
     '  connect delay time 1; connect retry time 1; error wait time 1, 2;',
     `  enable as4 ${neighbour.fourOctetAs ? 'on' : 'off'};`,
-    `  graceful restart ${neighbour.gracefulRestartSeconds === null ? 'off' : 'on'};`,
+    `  graceful restart ${neighbour.gracefulRestartSeconds === null ? 'aware' : 'on'};`,
   ];
   if (neighbour.gracefulRestartSeconds !== null)
     lines.push(`  graceful restart time ${neighbour.gracefulRestartSeconds};`);

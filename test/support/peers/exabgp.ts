@@ -45,6 +45,8 @@ interface ExabgpEvent {
 
 export const EXABGP: RouterDriver = {
   kind: 'exabgp',
+  // 4.2.21 closes the connection when it is asked.
+  routeRefresh: { asks: true, answers: false },
 
   async start(router) {
     const path = (name: string): string => join(router.folder, name);

@@ -42,6 +42,7 @@ interface FrrPath {
 
 export const FRR: RouterDriver = {
   kind: 'frr',
+  routeRefresh: { asks: true, answers: true },
 
   async start(router) {
     const path = (name: string): string => join(router.folder, name);

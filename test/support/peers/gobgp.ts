@@ -52,6 +52,8 @@ interface GobgpPath {
 
 export const GOBGP: RouterDriver = {
   kind: 'gobgp',
+  // Its softresetin only reads its own Adj-RIB-In again.
+  routeRefresh: { asks: false, answers: true },
 
   async start(router) {
     const configPath = join(router.folder, 'gobgpd.toml');

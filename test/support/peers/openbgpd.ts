@@ -43,6 +43,8 @@ interface OpenbgpdRoute {
 
 export const OPENBGPD: RouterDriver = {
   kind: 'openbgpd',
+  // 7.7 drops every request with "AID not negotiated", though it is.
+  routeRefresh: { asks: true, answers: false },
 
   async start(router) {
     mkdirSync(CHROOT, { recursive: true });

@@ -29,6 +29,7 @@ const RELOAD_DEADLINE_MS = 5_000;
 
 export const PEREGRINE: RouterDriver = {
   kind: 'peregrine',
+  routeRefresh: { asks: true, answers: true },
 
   async start(router) {
     if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run npm run build`);
@@ -154,7 +155,7 @@ function peerEntry(neighbour: Neighbour): object {
     idleHold: { minSeconds: 1, maxSeconds: 2 },
     fourOctetAs: neighbour.fourOctetAs,
     addPath,
-    gracefulRestart: restart === null ? { mode: 'off' } : { mode: 'helper', restartTimeSeconds: restart },
+    gracefulRestart: restart === null ? {} : { mode: 'helper', restartTimeSeconds: restart },
     routeReflectorClient: neighbour.reflectorClient,
     export: 'announcements',
     ...(neighbour.password === null ? {} : { password: neighbour.password }),

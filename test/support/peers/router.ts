@@ -99,6 +99,8 @@ export interface RouterContext {
 /** One daemon's own words: everything that the files beside this one have to say. */
 export interface RouterDriver {
   readonly kind: RouterKind;
+  /** What this version does of RFC 2918: some can only ask, some only answer. */
+  readonly routeRefresh: { readonly asks: boolean; readonly answers: boolean };
   /** Writes the configuration, starts the daemon and waits until it answers. */
   start(router: RouterContext): Promise<DaemonProcess>;
   session(router: RouterContext, neighbour: Neighbour): Promise<SessionStatus>;
@@ -179,6 +181,7 @@ function compareText(a: string, b: string): number {
 export class Router {
   readonly kind: RouterKind;
   readonly namespace: Namespace;
+  readonly routeRefresh: RouterDriver['routeRefresh'];
   readonly #driver: RouterDriver;
   readonly #lab: Laboratory;
   #config: RouterConfig;
@@ -187,6 +190,7 @@ export class Router {
 
   constructor(driver: RouterDriver, lab: Laboratory, namespace: Namespace, config: RouterConfig) {
     this.kind = driver.kind;
+    this.routeRefresh = driver.routeRefresh;
     this.namespace = namespace;
     this.#driver = driver;
     this.#lab = lab;
