@@ -65,16 +65,15 @@ const EVERYWHERE = {
 /** RFC 4271 section 8.2.2, Connect and Active, with the DelayOpenTimer running or the dial under way. */
 const BEFORE_OPEN: ConnectionRow = {
   ...EVERYWHERE,
+  notificationReceived: onceOpen(EVERYWHERE.notificationReceived),
+  messageMalformed: onceOpen(EVERYWHERE.messageMalformed),
   holdTimerExpired: late,
   keepaliveTimerExpired: late,
   delayOpenTimerExpired: (turn, connection) => void sendOpen(turn, connection),
   sendHoldTimerExpired: late,
   outgoingConnectionOpened: late,
   // Event 20: our OPEN goes out ahead of its time.
-  openReceived: (turn, connection, event) => {
-    if (connection.isOpen) receiveOpen(turn, sendOpen(turn, connection), event.open);
-    else late(turn, connection, event);
-  },
+  openReceived: onceOpen((turn, connection, event) => receiveOpen(turn, sendOpen(turn, connection), event.open)),
   keepaliveReceived: unexpected(0, MESSAGE_KEEPALIVE),
   updateReceived: unexpected(0, MESSAGE_UPDATE),
   routeRefreshReceived: unexpected(0, MESSAGE_ROUTE_REFRESH),
@@ -148,13 +147,19 @@ function unexpected(
   messageType: number,
 ): (turn: Turn, connection: Connection, event: ConnectionEvent) => void {
   const data = subcode === 0 ? '' : toHex(Uint8Array.of(messageType));
-  return (turn, connection, event) => {
-    if (!connection.isOpen) {
-      late(turn, connection, event);
-      return;
-    }
+  return onceOpen((turn, connection) => {
     const reason = `message type ${messageType} came in ${connection.state}`;
     failConnection(turn, connection, notificationError(ERROR_FINITE_STATE_MACHINE, subcode, reason, data));
+  });
+}
+
+/** Nothing can arrive on a connection that is still being dialled. */
+function onceOpen<E extends ConnectionEvent>(
+  handle: (turn: Turn, connection: Connection, event: E) => void,
+): (turn: Turn, connection: Connection, event: E) => void {
+  return (turn, connection, event) => {
+    if (connection.isOpen) handle(turn, connection, event);
+    else late(turn, connection, event);
   };
 }
 
