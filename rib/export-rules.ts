@@ -28,6 +28,7 @@ import {
   SOURCE_BGP,
 } from './attribute-columns.ts';
 import type { AttributeStore, SetHandle } from './attribute-store.ts';
+import type { ExportDecider } from './export-hook.ts';
 import type { NextHopTable } from './next-hop.ts';
 import { OutgoingAttributes } from './outgoing-attributes.ts';
 import type { PathRow, PathTable } from './paths.ts';
@@ -92,7 +93,7 @@ export interface ExportTables {
 const ANY_PROGRAM = 0xffffffff;
 
 /** Export rules of one group. Not re-entrant; `reason` and `statement` speak of the last path. */
-export class ExportContext {
+export class ExportContext implements ExportDecider {
   readonly settings: ExportSettings;
   /** ADVERTISED, or why the last path is not told. */
   reason: NotAdvertisedReason = ADVERTISED;

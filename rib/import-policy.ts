@@ -15,7 +15,8 @@ import type { IpAddress } from '../bgp/ip.ts';
 import type { NegotiatedSession } from '../bgp/negotiated.ts';
 import { SET_HAS_OTC } from './attribute-columns.ts';
 import { AttributeEditor } from './attribute-edit.ts';
-import type { SetHandle } from './attribute-store.ts';
+import type { AttributeStore, SetHandle } from './attribute-store.ts';
+import type { NextHopTable } from './next-hop.ts';
 import type { PeerPolicyConfig } from './peer-policy.ts';
 import type { PeerTable } from './peer-table.ts';
 import { applyCommunityEdits } from './policy/apply-edits.ts';
@@ -28,18 +29,23 @@ import {
   NEXT_HOP_PEER,
   VERDICT_ACCEPT,
 } from './policy/compiled.ts';
-import { carriesCommunity, EvaluationContext, evaluate, type PolicyServices } from './policy/evaluate.ts';
+import { carriesCommunity, EvaluationContext, evaluate } from './policy/evaluate.ts';
 import { type Policy, REJECT_ALL } from './policy/policy.ts';
 import type { ImportPeer, ImportPolicy, PolicyCompiler } from './policy-hook.ts';
 import { SetCache } from './set-cache.ts';
 
-export interface ImportServices extends PolicyServices {
+/** The tables that import reads; Rib has them under these names. */
+export interface ImportTables {
   readonly peers: PeerTable;
+  readonly nextHops: NextHopTable;
+  readonly sets: AttributeStore;
 }
 
 export interface ImportOptions {
   /** RFC 8326: GRACEFUL_SHUTDOWN from external peers lowers LOCAL_PREF to 0. */
   readonly honoursGracefulShutdown: boolean;
+  /** Name of a network interface; empty when there is none with that index. */
+  interfaceName(index: number): string;
   /** Told about policies that do not compile; such a policy rejects everything. */
   onProblem(message: string): void;
 }
@@ -47,12 +53,12 @@ export interface ImportOptions {
 const GRACEFUL_SHUTDOWN = standardCommunity(COMMUNITY_GRACEFUL_SHUTDOWN);
 
 /** What the RIB compiles its peers' import policies with. */
-export function importPolicyCompiler(services: ImportServices, options: ImportOptions): PolicyCompiler {
-  const editor = new AttributeEditor(services.store);
+export function importPolicyCompiler(tables: ImportTables, options: ImportOptions): PolicyCompiler {
+  const editor = new AttributeEditor(tables.sets);
   return {
     compileImport(config: PeerPolicyConfig, family: FamilyIndex, peer: ImportPeer): ImportPolicy {
       const policy = compileOrReject(config.importPolicy[FAMILY_NAMES[family]], options);
-      return new PeerImportPolicy(services, options, editor, policy, family, peer);
+      return new PeerImportPolicy(tables, options, editor, policy, family, peer);
     },
   };
 }
@@ -70,7 +76,7 @@ class PeerImportPolicy implements ImportPolicy {
   readonly acceptsAll: boolean;
   readonly dependsOnPrefix: boolean;
   preference = -1;
-  readonly #services: ImportServices;
+  readonly #tables: ImportTables;
   readonly #honoursGracefulShutdown: boolean;
   readonly #editor: AttributeEditor;
   readonly #policy: CompiledPolicy;
@@ -84,22 +90,27 @@ class PeerImportPolicy implements ImportPolicy {
   #tag = 1;
 
   constructor(
-    services: ImportServices,
+    tables: ImportTables,
     options: ImportOptions,
     editor: AttributeEditor,
     policy: CompiledPolicy,
     family: FamilyIndex,
     peer: ImportPeer,
   ) {
-    this.#services = services;
+    this.#tables = tables;
     this.#honoursGracefulShutdown = options.honoursGracefulShutdown && !peer.isInternal;
     this.#editor = editor;
     this.#policy = policy;
     this.#family = family;
     this.#peer = peer;
-    this.#cache = new SetCache(services.store);
+    this.#cache = new SetCache(tables.sets);
     this.#isCacheable = isCacheable(policy);
-    this.#context = new EvaluationContext(services);
+    this.#context = new EvaluationContext({
+      store: tables.sets,
+      nextHops: tables.nextHops,
+      interfaceName: (index) => options.interfaceName(index),
+      peerName: (index) => tables.peers.nameOf(index),
+    });
     this.#context.family = family;
     this.#context.sourcePeer = peer.peer;
     this.#context.isInternal = peer.isInternal;
@@ -114,7 +125,7 @@ class PeerImportPolicy implements ImportPolicy {
   }
 
   evaluate(a: number, b: number, c: number, d: number, length: number, set: SetHandle): SetHandle {
-    const session = this.#services.peers.get(this.#peer.peer)?.session ?? null;
+    const session = this.#tables.peers.get(this.#peer.peer)?.session ?? null;
     if (session !== this.#session) {
       this.#session = session;
       this.#tag++;
@@ -169,7 +180,7 @@ class PeerImportPolicy implements ImportPolicy {
   #needsOnlyToCustomer(set: SetHandle): boolean {
     const local = this.#session?.role?.local;
     if (this.#peer.isInternal || (local !== 'customer' && local !== 'peer' && local !== 'rs-client')) return false;
-    return (this.#services.store.flags[set] & SET_HAS_OTC) === 0;
+    return (this.#tables.sets.flags[set] & SET_HAS_OTC) === 0;
   }
 
   /** False when the wanted next hop cannot be one of this family. */
@@ -178,7 +189,7 @@ class PeerImportPolicy implements ImportPolicy {
     let address: IpAddress | null = null;
     if (context.nextHopAction === NEXT_HOP_ADDRESS) address = context.nextHopAddress;
     else if (context.nextHopAction === NEXT_HOP_PEER)
-      address = this.#services.peers.get(this.#peer.peer)?.ends?.peerAddress ?? null;
+      address = this.#tables.peers.get(this.#peer.peer)?.ends?.peerAddress ?? null;
     if (address === null) return true;
     if (address.family === FAMILY_IPV4) {
       if (this.#family !== FAMILY_IPV4) return false;
