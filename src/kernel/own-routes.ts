@@ -36,6 +36,7 @@ export class OwnRoutes {
   private readonly surplus = new Map<PrefixHandle, RouteContent[]>();
   private readonly stale = new DirtySet();
   /** Adopted contents by text, so that 100,000 routes with 50 gateways are 50 objects. */
+  private lastAdopted: RouteContent | null = null;
   private readonly adoptedContents = new Map<string, RouteContent>();
   /** False until the first sweep: own routes that nobody wants are an earlier run's. */
   private isSwept = false;
@@ -230,6 +231,7 @@ export class OwnRoutes {
       }
     }
     this.adoptedContents.clear();
+    this.lastAdopted = null;
     return disturbed;
   }
 
@@ -265,6 +267,13 @@ export class OwnRoutes {
   }
 
   private adopted(content: RouteContent): RouteContent {
+    // Neighbours in a dump mostly go the same way.
+    if (this.lastAdopted !== null && sameContent(this.family, this.lastAdopted, content)) return this.lastAdopted;
+    this.lastAdopted = this.sharedContent(content);
+    return this.lastAdopted;
+  }
+
+  private sharedContent(content: RouteContent): RouteContent {
     const key = contentKey(content);
     const known = this.adoptedContents.get(key);
     if (known !== undefined) return known;

@@ -64,23 +64,21 @@ function joinsSiblings(content: RouteContent): boolean {
 function planHops(have: RouteContent, want: RouteContent): Operation[] {
   const inBoth = (hop: FibHop, other: RouteContent): FibHop | undefined =>
     other.hops.find((candidate) => sameHop(hop, candidate));
-  const gone = have.hops.filter((hop) => inBoth(hop, want) === undefined);
-  // The same gateway with another weight or flag: the kernel takes it for a duplicate, so the old one must go first.
-  const changed = have.hops.filter((hop) => {
-    const wanted = inBoth(hop, want);
-    return wanted !== undefined && !sameShare(hop, wanted);
-  });
-  const fresh = want.hops.filter((hop) => {
-    const present = inBoth(hop, have);
-    return present === undefined || !sameShare(hop, present);
-  });
-  const kept = want.hops.filter((hop) => !fresh.includes(hop));
   const part = (hops: readonly FibHop[]): RouteContent => ({ type: 'unicast', metric: want.metric, hops });
+  const append = (hops: readonly FibHop[]): Operation => {
+    const rest = want.hops.filter((hop) => !hops.includes(hop));
+    return { kind: 'append', content: part(hops), otherwise: rest.length > 0 ? part(rest) : null };
+  };
   const operations: Operation[] = [];
-  if (changed.length > 0) operations.push(remove(part(changed)));
-  if (fresh.length > 0) {
-    operations.push({ kind: 'append', content: part(fresh), otherwise: kept.length > 0 ? part(kept) : null });
+  const fresh = want.hops.filter((hop) => inBoth(hop, have) === undefined);
+  if (fresh.length > 0) operations.push(append(fresh));
+  // The same gateway with another weight or flag: the kernel takes it for a duplicate, so the old one must go first. One
+  // after the other, so that the rest of the route stays.
+  for (const hop of want.hops) {
+    const present = inBoth(hop, have);
+    if (present !== undefined && !sameShare(hop, present)) operations.push(remove(part([present])), append([hop]));
   }
+  const gone = have.hops.filter((hop) => inBoth(hop, want) === undefined);
   if (gone.length > 0) operations.push(remove(part(gone)));
   return operations;
 }

@@ -16,8 +16,8 @@ import type {
   ResyncReason,
 } from '../kernel/fib.ts';
 import type { Log } from '../log/log.ts';
-import { connectedPrefix, isUsable, KernelView } from './kernel-view.ts';
 import { encodeLocalPath, ROUTE_BLACKHOLE, ROUTE_UNICAST, SOURCE_DIRECT, SOURCE_KERNEL } from './local-paths.ts';
+import { connectedPrefix, isUsable, Reachability } from './reachability.ts';
 
 /** The calls into the RIB that this file makes. */
 export interface LocalPathTable {
@@ -47,7 +47,7 @@ export interface LocalPathTable {
 type LearningConfig = Pick<KernelConfig, 'learnRoutes' | 'directInterfaces'>;
 
 export class KernelSync implements KernelListener {
-  readonly view = new KernelView();
+  readonly view = new Reachability();
   readonly #table: LocalPathTable;
   readonly #log: Log;
   readonly #workPending: () => void;

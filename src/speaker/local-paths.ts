@@ -66,7 +66,7 @@ export function encodeLocalPath(path: LocalPath): Uint8Array {
   writeAttribute(writer, 0, 0, origin.uint32(path.metric).uint32(path.interfaceIndex).take());
   const { gateway } = path;
   if (gateway?.family === FAMILY_IPV4) writeAttribute(writer, FLAGS_WELL_KNOWN, 3, addressOctets(gateway));
-  const communities = path.communities.map(parseCommunity).filter((parsed) => typeof parsed !== 'string');
+  const communities = path.communities.map(parseCommunity).filter((parsed) => parsed !== null);
   const writeCommunities = (type: Community['type']): void => {
     const ofType = communities.filter((community) => community.type === type);
     if (ofType.length === 0) return;

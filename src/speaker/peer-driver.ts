@@ -75,6 +75,10 @@ export class PeerDriver implements ConnectionOwner {
   updatesReceived = 0;
   /** Index of the peer in the RIB. */
   ribIndex = 0;
+  /** By family index: End-of-RIB came in this session. */
+  endOfRibReceived: [boolean, boolean] = [false, false];
+  /** Somebody switched the peer off by hand. */
+  isDisabled = false;
   /** Octets of connections that are closed by now. */
   #octetsReceivedBefore = 0;
   #octetsSentBefore = 0;
@@ -356,6 +360,7 @@ export class PeerDriver implements ConnectionOwner {
     if (connection === undefined) return;
     this.connection = connection;
     this.session = session;
+    this.endOfRibReceived = [false, false];
     this.#reader = new UpdateReader(updateContextOf(session));
     connection.framer.maxMessageOctets = session.maxMessageLengthOctets;
     this.#lastReceivedMs = this.#host.clock.nowMs();

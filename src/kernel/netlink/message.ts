@@ -181,7 +181,7 @@ export interface NetlinkError {
 export function decodeError(reader: NetlinkReader): NetlinkError {
   const { payloadStart, payloadEnd } = reader;
   if (payloadStart + 4 > payloadEnd) return { errno: 0, message: '' };
-  const errno = -reader.i32(payloadStart);
+  const errno = Math.abs(reader.i32(payloadStart));
   if ((reader.flags & NLM_F_ACK_TLVS) === 0) return { errno, message: '' };
   // NETLINK_CAP_ACK: of the failed request only its header is echoed. DONE has no header at all.
   let offset = payloadStart + 4 + (reader.type === NLMSG_ERROR ? HEADER_OCTETS : 0);

@@ -3,7 +3,7 @@
  * under test works on links and tables that nobody else has. Needs root.
  */
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { syscalls, tryLoadSyscalls } from '../../net/syscalls.ts';
 
@@ -70,14 +70,20 @@ export class TestNamespace {
     }
   }
 
-  /** The lines of `ip route show` for a selector, trimmed. */
-  routes(selector: string): string[] {
-    return this.ip(
-      `${selector.includes(':') || selector.startsWith('-6 ') ? '-6 ' : ''}route show ${selector.replace('-6 ', '')}`,
-    )
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '');
+  /** Follows `ip monitor` until stopped; it sees everything that happens after this call. */
+  monitor(what: string): { stop(): Promise<string[]> } {
+    const child = spawn('ip', ['-n', this.name, '-o', 'monitor', what], { stdio: ['ignore', 'pipe', 'ignore'] });
+    let output = '';
+    child.stdout.on('data', (octets: Buffer) => {
+      output += octets.toString();
+    });
+    return {
+      stop: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        child.kill();
+        return output.split('\n').filter((line) => line !== '');
+      },
+    };
   }
 
   remove(): void {

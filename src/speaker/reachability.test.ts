@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { formatAddress, type IpAddress, parseAddress, parsePrefix } from '../../bgp/ip.ts';
 import type { KernelLink, KernelRoute } from '../kernel/fib.ts';
-import { INDIRECT_COST, KernelView } from './kernel-view.ts';
+import { INDIRECT_COST, Reachability } from './reachability.ts';
 
 const ip = (text: string): IpAddress => parseAddress(text)!;
 const link = (index: number, up = true): KernelLink => ({
@@ -29,7 +29,7 @@ const route = (
 });
 
 describe('next-hop resolution through the kernel', () => {
-  let view: KernelView;
+  let view: Reachability;
   const resolve = (text: string): string => {
     const { family, a, b, c, d } = ip(text);
     const answer = view.resolve(family, a, b, c, d);
@@ -38,7 +38,7 @@ describe('next-hop resolution through the kernel', () => {
   };
 
   beforeEach(() => {
-    view = new KernelView();
+    view = new Reachability();
     view.setLink(link(2));
     view.addAddress({ interfaceIndex: 2, address: ip('10.0.0.1'), prefixLength: 24, peer: null });
     view.addAddress({ interfaceIndex: 2, address: ip('fd00::1'), prefixLength: 64, peer: null });

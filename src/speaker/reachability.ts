@@ -77,7 +77,7 @@ interface Reach {
   via: IpAddress | null;
 }
 
-export class KernelView {
+export class Reachability {
   readonly #reach = new PrefixMap<Reach>();
   readonly #links = new Map<number, KernelLink>();
   readonly #addresses = new Map<string, InterfaceAddress>();

@@ -1,0 +1,567 @@
+/** The back end against a real kernel: writing. What it learns is in kernel-view.test.ts. */
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parseAddress, parsePrefix } from '../../bgp/ip.ts';
+import type { Fib, FibEntry, FibHop } from './fib.ts';
+import { createFibNetlink, type FibNetlinkOptions } from './fib-netlink.ts';
+import { namespaceProblem, TestNamespace } from './testing/namespace.ts';
+import { type RecordingListener, recordingListener } from './testing/recording-listener.ts';
+
+const problem = namespaceProblem();
+if (problem !== null) console.warn(`Skipped: netlink tests in a namespace: ${problem}`);
+
+describe.skipIf(problem !== null)('own routes in the kernel', () => {
+  let ns: TestNamespace;
+  let fib: Fib;
+  let listener: RecordingListener;
+
+  beforeAll(() => {
+    ns = TestNamespace.enter('fib');
+    ns.addInterface('t0', ['192.0.2.1/24', '2001:db8::1/64']);
+    ns.addInterface('t1', ['198.51.100.1/24', '2001:db8:1::1/64']);
+  });
+  afterAll(() => ns.remove());
+  beforeEach(async () => {
+    await restart();
+  });
+  afterEach(() => {
+    fib.close();
+    for (const family of ['-4', '-6']) {
+      for (const protocol of ['bird', 'static', '77']) ns.ip(`${family} route flush proto ${protocol}`);
+      ns.ip(`${family} route flush table 1000`);
+    }
+  });
+
+  /** A new back end, as after a restart of the daemon. */
+  async function restart(options: Partial<FibNetlinkOptions> = {}): Promise<void> {
+    fib?.close();
+    listener = recordingListener();
+    fib = createFibNetlink({ listener, ...options });
+    const started = await fib.start();
+    if ('error' in started) throw new Error(started.error);
+    listener.take();
+  }
+
+  /** `192.0.2.9`, `192.0.2.9 dev t0 onlink`, `dev t0`, `192.0.2.9 weight 3`. */
+  function hop(text: string): FibHop {
+    const words = text.split(' ');
+    const after = (word: string): string | null => (words.includes(word) ? words[words.indexOf(word) + 1] : null);
+    const device = after('dev');
+    return {
+      gateway: words[0] === 'dev' ? null : parseAddress(words[0]),
+      interfaceIndex: device === null ? 0 : fib.interfaceIndex(device),
+      onlink: words.includes('onlink'),
+      weight: Number(after('weight') ?? 1),
+    };
+  }
+
+  const unicast = (metric: number, ...hops: string[]): FibEntry => ({ type: 'unicast', metric, hops: hops.map(hop) });
+  const blackhole = (metric = 0): FibEntry => ({ type: 'blackhole', metric, hops: [] });
+
+  function replace(prefixText: string, entry: FibEntry): void {
+    const { family, a, b, c, d, length } = parsePrefix(prefixText)!;
+    fib.replace(family, a, b, c, d, length, entry);
+  }
+
+  function remove(prefixText: string): void {
+    const { family, a, b, c, d, length } = parsePrefix(prefixText)!;
+    fib.remove(family, a, b, c, d, length);
+  }
+
+  /** `ip route show` for exactly this prefix, without what only IPv6 prints. */
+  function kernel(prefix: string, table = 'main'): string[] {
+    const family = prefix.includes(':') ? '-6' : '-4';
+    return ns
+      .ip(`${family} route show exact ${prefix} table ${table}`)
+      .replace(/ pref medium/g, '')
+      .replace(/\n\t/g, ' ')
+      .split('\n')
+      .map((line) => line.replace(/ +/g, ' ').trim())
+      .filter((line) => line !== '');
+  }
+
+  async function until(what: string, condition: () => boolean): Promise<void> {
+    for (const end = performance.now() + 5000; !condition(); ) {
+      if (performance.now() > end) throw new Error(`Never happened: ${what}; told: ${listener.lines.join('; ')}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  const V4 = '10.1.0.0/16';
+  const V6 = '2001:db8:a::/48';
+
+  test.each<[string, string, () => FibEntry, string[]]>([
+    ['gateway', V4, () => unicast(1024, '192.0.2.9'), ['10.1.0.0/16 via 192.0.2.9 dev t0 proto bird metric 1024']],
+    ['default route', '0.0.0.0/0', () => unicast(7, '192.0.2.9'), ['default via 192.0.2.9 dev t0 proto bird metric 7']],
+    [
+      'highest metric',
+      V4,
+      () => unicast(0xffffffff, '192.0.2.9'),
+      [`${V4} via 192.0.2.9 dev t0 proto bird metric 4294967295`],
+    ],
+    ['device', '10.1.1.1/32', () => unicast(0, 'dev t1'), ['10.1.1.1 dev t1 proto bird scope link']],
+    [
+      'onlink',
+      V4,
+      () => unicast(0, '203.0.113.9 dev t1 onlink'),
+      ['10.1.0.0/16 via 203.0.113.9 dev t1 proto bird onlink'],
+    ],
+    [
+      'IPv6 next hop (RFC 8950)',
+      V4,
+      () => unicast(0, 'fe80::9 dev t0'),
+      ['10.1.0.0/16 via inet6 fe80::9 dev t0 proto bird'],
+    ],
+    ['blackhole', '10.1.0.0/26', () => blackhole(), ['blackhole 10.1.0.0/26 proto bird']],
+    [
+      'multipath with weights and onlink',
+      V4,
+      () => unicast(5, '192.0.2.9 dev t0', '203.0.113.9 dev t1 onlink weight 20'),
+      [
+        `${V4} proto bird metric 5 nexthop via 192.0.2.9 dev t0 weight 1 nexthop via 203.0.113.9 dev t1 weight 20 onlink`,
+      ],
+    ],
+    ['IPv6 gateway', V6, () => unicast(512, '2001:db8::9'), [`${V6} via 2001:db8::9 dev t0 proto bird metric 512`]],
+    [
+      'IPv6 default metric',
+      V6,
+      () => unicast(0, '2001:db8::9'),
+      [`${V6} via 2001:db8::9 dev t0 proto bird metric 1024`],
+    ],
+    ['IPv6 device', V6, () => unicast(0, 'dev t1'), [`${V6} dev t1 proto bird metric 1024`]],
+    [
+      'IPv6 onlink',
+      V6,
+      () => unicast(0, 'fd00::9 dev t1 onlink'),
+      [`${V6} via fd00::9 dev t1 proto bird metric 1024 onlink`],
+    ],
+    ['IPv6 link-local', V6, () => unicast(0, 'fe80::9 dev t1'), [`${V6} via fe80::9 dev t1 proto bird metric 1024`]],
+    ['IPv6 blackhole', V6, () => blackhole(), [`blackhole ${V6} dev lo proto bird metric 1024`]],
+    [
+      'IPv6 multipath',
+      V6,
+      () => unicast(0, '2001:db8::9 dev t0', '2001:db8:1::9 dev t1 weight 3'),
+      [
+        `${V6} proto bird metric 1024 nexthop via 2001:db8::9 dev t0 weight 1 nexthop via 2001:db8:1::9 dev t1 weight 3`,
+      ],
+    ],
+  ])('%s: installed as `ip route` shows it, then deleted', async (_, prefix, entry, expected) => {
+    replace(prefix, entry());
+    await fib.settled();
+    expect(fib.failures()).toEqual([]);
+    expect(kernel(prefix)).toEqual(expected);
+    remove(prefix);
+    await fib.settled();
+    expect(kernel(prefix)).toEqual([]);
+    expect(fib.counters()).toMatchObject({ installed: [0, 0], failed: 0, resyncs: 1 });
+  });
+
+  const CHANGES: [string, string, () => FibEntry][] = [
+    ['another gateway', V4, () => unicast(5, '198.51.100.9')],
+    ['another metric', V4, () => unicast(6, '192.0.2.9')],
+    ['default metric', V4, () => unicast(0, '192.0.2.9')],
+    ['multipath', V4, () => unicast(5, '192.0.2.9 dev t0', '198.51.100.9 dev t1')],
+    ['more weight', V4, () => unicast(5, '192.0.2.9 dev t0', '198.51.100.9 dev t1 weight 3')],
+    ['blackhole', V4, () => blackhole(5)],
+    ['another gateway', V6, () => unicast(5, '2001:db8:1::9')],
+    ['another metric', V6, () => unicast(6, '2001:db8::9')],
+    ['multipath', V6, () => unicast(5, '2001:db8::9 dev t0', '2001:db8:1::9 dev t1')],
+    ['multipath with a common hop', V6, () => unicast(5, '2001:db8::9 dev t0', '2001:db8::a dev t0')],
+    ['more weight', V6, () => unicast(5, '2001:db8::9 dev t0 weight 3', '2001:db8:1::9 dev t1')],
+    ['blackhole', V6, () => blackhole(5)],
+    ['device', V6, () => unicast(5, 'dev t1')],
+  ];
+
+  test.each(CHANGES)(
+    'change to and from %s (%s): one route at each end, no failure, no doubt',
+    async (_, prefix, entry) => {
+      const first = (): FibEntry => unicast(5, prefix === V4 ? '192.0.2.9' : '2001:db8::9');
+      replace(prefix, entry());
+      await fib.settled();
+      const direct = kernel(prefix);
+      remove(prefix);
+      replace(prefix, first());
+      await fib.settled();
+      const before = kernel(prefix);
+      replace(prefix, entry());
+      await fib.settled();
+      expect(kernel(prefix).map(sortHops)).toEqual(direct.map(sortHops));
+      replace(prefix, first());
+      await fib.settled();
+      expect(kernel(prefix)).toEqual(before);
+      await fib.resync();
+      expect(fib.counters()).toMatchObject({ failed: 0, resyncs: 2, restored: 0 });
+      expect(fib.counters().installed[prefix === V4 ? 0 : 1]).toBe(1);
+    },
+  );
+
+  test.each([
+    ['IPv4', V4, '192.0.2.9', '198.51.100.9'],
+    ['IPv6', V6, '2001:db8::9', '2001:db8:1::9'],
+  ])('%s: while a next hop changes the prefix always has a route', async (_, prefix, one, other) => {
+    replace(prefix, unicast(5, one));
+    await fib.settled();
+    const events = ns.monitor('route');
+    for (const gateway of [other, one, other, one]) {
+      replace(prefix, unicast(5, gateway));
+      await fib.settled();
+    }
+    const lines = await events.stop();
+    let routes = 1;
+    for (const line of lines.filter((text) => text.includes(prefix))) {
+      routes += line.startsWith('Deleted') ? -1 : 1;
+      expect(routes).toBeGreaterThan(0);
+    }
+    expect(routes).toBe(1);
+    expect(lines.length).toBeGreaterThanOrEqual(8);
+  });
+
+  test('wishes of one turn are one: only the last counts', async () => {
+    for (let i = 1; i < 100; i++) replace(V4, unicast(i, '192.0.2.9'));
+    await fib.settled();
+    expect(kernel(V4)).toEqual([`${V4} via 192.0.2.9 dev t0 proto bird metric 99`]);
+    expect(fib.counters()).toMatchObject({ added: 1, deleted: 0 });
+  });
+
+  test('wishes before the start wait for it', async () => {
+    fib.close();
+    fib = createFibNetlink({ listener });
+    replace(V4, blackhole());
+    expect(await fib.start()).toEqual({ adopted: 0, learned: 0 });
+    await fib.settled();
+    expect(kernel(V4)).toEqual([`blackhole ${V4} proto bird`]);
+  });
+
+  test('a table beyond 255 and another protocol number', async () => {
+    await restart({ table: 1000, protocol: 77 });
+    replace(V4, unicast(5, '192.0.2.9'));
+    replace(V6, unicast(5, '2001:db8::9'));
+    await fib.settled();
+    expect(kernel(V4, '1000')).toEqual([`${V4} via 192.0.2.9 dev t0 proto 77 metric 5`]);
+    expect(kernel(V6, '1000')).toEqual([`${V6} via 2001:db8::9 dev t0 proto 77 metric 5`]);
+    expect(kernel(V4)).toEqual([]);
+    await restart({ table: 1000, protocol: 77 });
+    expect(fib.sweepStale()).toBe(2);
+    await fib.settled();
+    expect([kernel(V4, '1000'), kernel(V6, '1000')]).toEqual([[], []]);
+  });
+
+  test('without permission to program nothing is written and nothing adopted', async () => {
+    ns.ip(`route add blackhole ${V4} proto bird`);
+    await restart({ programRoutes: false });
+    replace('10.2.0.0/16', blackhole());
+    remove(V4);
+    expect(fib.sweepStale()).toBe(0);
+    await fib.settled();
+    await fib.resync();
+    expect(kernel(V4)).toEqual([`blackhole ${V4} proto bird`]);
+    expect(kernel('10.2.0.0/16')).toEqual([]);
+  });
+
+  describe('foreign routes', () => {
+    test.each([
+      ['IPv4', V4, '192.0.2.77', '192.0.2.9', 'dev t0 proto static metric 5'],
+      ['IPv6', V6, '2001:db8::77', '2001:db8::9', 'dev t0 proto static metric 5'],
+    ])(
+      '%s, same prefix and metric: theirs stays, ours is a failure value until it is gone',
+      async (_, prefix, theirs, ours, rest) => {
+        ns.ip(`route add ${prefix} via ${theirs} proto static metric 5`);
+        const foreign = [`${prefix} via ${theirs} ${rest}`];
+        replace(prefix, unicast(5, ours));
+        await fib.settled();
+        expect(kernel(prefix)).toEqual(foreign);
+        expect(fib.failures()).toMatchObject([
+          { reason: 'foreign-route-exists', errno: 17, prefix: parsePrefix(prefix) },
+        ]);
+        // Changing our mind, again and again, does not touch it either.
+        replace(prefix, unicast(5, ours, theirs));
+        await fib.settled();
+        await fib.resync();
+        await fib.settled();
+        expect(kernel(prefix)).toEqual(foreign);
+        remove(prefix);
+        await fib.settled();
+        expect(kernel(prefix)).toEqual(foreign);
+        expect(fib.failures()).toEqual([]);
+        replace(prefix, unicast(5, ours));
+        await fib.settled();
+        expect(fib.failures()).toHaveLength(1);
+        ns.ip(`route del ${prefix} via ${theirs} proto static metric 5`);
+        await until('our route takes the free place', () => kernel(prefix)[0]?.includes('proto bird') === true);
+        await fib.settled();
+        expect(fib.failures()).toEqual([]);
+      },
+    );
+
+    test.each([
+      ['IPv4', V4, '192.0.2.77', '192.0.2.9', '198.51.100.9'],
+      ['IPv6', V6, '2001:db8::77', '2001:db8::9', '2001:db8:1::9'],
+    ])(
+      '%s, same prefix, another metric: both live, ours changes and goes alone',
+      async (_, prefix, theirs, ours, next) => {
+        ns.ip(`route add ${prefix} via ${theirs} proto static metric 9`);
+        const foreign = `${prefix} via ${theirs} dev t0 proto static metric 9`;
+        replace(prefix, unicast(5, ours));
+        await fib.settled();
+        expect(kernel(prefix)).toEqual([`${prefix} via ${ours} dev t0 proto bird metric 5`, foreign]);
+        replace(prefix, unicast(5, next));
+        await fib.settled();
+        expect(kernel(prefix)).toEqual([`${prefix} via ${next} dev t1 proto bird metric 5`, foreign]);
+        // To their metric: refused, and theirs survives.
+        replace(prefix, unicast(9, next));
+        await fib.settled();
+        expect(kernel(prefix)).toEqual([foreign]);
+        expect(fib.failures()).toMatchObject([{ reason: 'foreign-route-exists' }]);
+      },
+    );
+
+    test('IPv4: a route that somebody puts in front of ours with the same metric survives every change of ours', async () => {
+      replace(V4, unicast(5, '192.0.2.9'));
+      await fib.settled();
+      ns.ip(`route prepend ${V4} via 192.0.2.77 proto static metric 5`);
+      const foreign = `${V4} via 192.0.2.77 dev t0 proto static metric 5`;
+      replace(V4, unicast(5, '198.51.100.9'));
+      await fib.settled();
+      expect(kernel(V4)).toEqual([foreign, `${V4} via 198.51.100.9 dev t1 proto bird metric 5`]);
+      remove(V4);
+      await fib.settled();
+      expect(kernel(V4)).toEqual([foreign]);
+    });
+
+    test('IPv6: a hop that somebody appends to our multipath route survives every change of ours', async () => {
+      replace(V6, unicast(5, '2001:db8::9', '2001:db8:1::9'));
+      await fib.settled();
+      ns.ip(`-6 route append ${V6} via 2001:db8::77 proto static metric 5`);
+      replace(V6, unicast(5, '2001:db8::a'));
+      await fib.settled();
+      expect(ns.ip(`-6 route show exact ${V6}`)).toContain('2001:db8::77');
+      remove(V6);
+      await fib.settled();
+      await fib.resync();
+      await fib.settled();
+      expect(kernel(V6)).toEqual([`${V6} via 2001:db8::77 dev t0 proto static metric 5`]);
+    });
+
+    test('somebody replaces our route by theirs: they keep it, we report it', async () => {
+      replace(V4, unicast(5, '192.0.2.9'));
+      await fib.settled();
+      ns.ip(`route replace ${V4} via 192.0.2.77 proto static metric 5`);
+      await until('the loss is noticed', () => fib.failures().length === 1);
+      await fib.settled();
+      expect(kernel(V4)).toEqual([`${V4} via 192.0.2.77 dev t0 proto static metric 5`]);
+      expect(fib.failures()).toMatchObject([{ reason: 'foreign-route-exists' }]);
+      ns.ip(`route del ${V4} proto static metric 5`);
+      await until('ours is back', () => kernel(V4)[0]?.includes('proto bird') === true);
+    });
+  });
+
+  describe('disturbed by others', () => {
+    test.each([
+      ['IPv4 unicast', V4, () => unicast(5, '192.0.2.9')],
+      ['IPv4 blackhole', V4, () => blackhole()],
+      ['IPv4 multipath', V4, () => unicast(5, '192.0.2.9', '198.51.100.9')],
+      ['IPv6 unicast', V6, () => unicast(5, '2001:db8::9')],
+      ['IPv6 blackhole', V6, () => blackhole()],
+      ['IPv6 multipath', V6, () => unicast(5, '2001:db8::9', '2001:db8:1::9')],
+    ])('%s deleted: restored', async (_, prefix, entry) => {
+      replace(prefix, entry());
+      await fib.settled();
+      const before = kernel(prefix);
+      ns.ip(
+        `${prefix === V6 ? '-6 ' : ''}route del ${prefix === V4 && entry().type === 'blackhole' ? 'blackhole ' : ''}${prefix} proto bird`,
+      );
+      expect(kernel(prefix)).toEqual([]);
+      await until('it is back', () => kernel(prefix).length > 0);
+      await fib.settled();
+      expect(kernel(prefix)).toEqual(before);
+      expect(fib.counters()).toMatchObject({ restored: 1, failed: 0 });
+    });
+
+    test.each([
+      ['gateway changed', V4, '192.0.2.9', `route replace ${V4} via 192.0.2.10 proto bird metric 5`],
+      ['second route with another metric', V4, '192.0.2.9', `route add ${V4} via 192.0.2.10 proto bird metric 6`],
+      ['second route behind ours', V4, '192.0.2.9', `route append ${V4} via 192.0.2.10 proto bird metric 5`],
+      ['IPv6 gateway changed', V6, '2001:db8::9', `-6 route replace ${V6} via 2001:db8::a proto bird metric 5`],
+      ['IPv6 hop added', V6, '2001:db8::9', `-6 route append ${V6} via 2001:db8::a proto bird metric 5`],
+    ])('%s under our protocol number: put right again', async (_, prefix, gateway, command) => {
+      replace(prefix, unicast(5, gateway));
+      fib.sweepStale();
+      await fib.settled();
+      const before = kernel(prefix);
+      ns.ip(command);
+      await until('a resync', () => listener.lines.includes('resynced own-routes-disturbed'));
+      await fib.settled();
+      expect(kernel(prefix)).toEqual(before);
+    });
+
+    test('a hop deleted from our IPv6 multipath route comes back', async () => {
+      replace(V6, unicast(5, '2001:db8::9', '2001:db8:1::9'));
+      await fib.settled();
+      ns.ip(`-6 route del ${V6} via 2001:db8::9 proto bird`);
+      await until('a resync', () => listener.lines.includes('resynced own-routes-disturbed'));
+      await fib.settled();
+      expect(kernel(V6)[0]).toMatch(/2001:db8::9.*|2001:db8:1::9.*/);
+      expect(kernel(V6)[0].match(/nexthop/g)).toHaveLength(2);
+    });
+
+    test('lost notifications (ENOBUFS): everything is read again and put right', async () => {
+      await restart({ receiveBufferOctets: 1 });
+      replace(V4, unicast(5, '192.0.2.9'));
+      await fib.settled();
+      const commands = Array.from(
+        { length: 300 },
+        (_, i) => `route add 10.7.${i >> 4}.${(i & 15) << 4}/28 via 192.0.2.9 proto static`,
+      );
+      ns.batch([`route del ${V4} proto bird`, ...commands]);
+      await until('a resync', () => listener.lines.includes('resynced notifications-lost'));
+      await fib.settled();
+      await until('all are learned', () => learnedPrefixes().size === 300);
+      expect(kernel(V4)).toEqual([`${V4} via 192.0.2.9 dev t0 proto bird metric 5`]);
+      expect(fib.counters().restored).toBe(1);
+    });
+  });
+
+  function learnedPrefixes(): Set<string> {
+    return new Set(listener.lines.filter((line) => line.startsWith('learned 10.7.')).map((line) => line.split(' ')[1]));
+  }
+
+  describe('refused by the kernel', () => {
+    test.each<[string, string, () => FibEntry, string]>([
+      ['gateway out of reach', V4, () => unicast(0, '203.0.113.9'), 'gateway-unreachable'],
+      ['IPv6 gateway out of reach', V6, () => unicast(0, 'fd00::9'), 'gateway-unreachable'],
+      [
+        'no such interface',
+        V4,
+        () => unicast(0, '192.0.2.9 dev t0', '192.0.2.10 dev nowhere onlink'),
+        'gateway-unreachable',
+      ],
+    ])('%s: a failure value; the other routes of the batch are fine', async (_, prefix, entry, reason) => {
+      replace('10.8.0.0/16', blackhole());
+      replace(prefix, entry());
+      replace('10.9.0.0/16', blackhole());
+      await fib.settled();
+      expect(fib.failures()).toMatchObject([{ prefix: parsePrefix(prefix), reason }]);
+      expect(listener.take()[0]).toContain(`failed ${prefix} ${reason}`);
+      expect(kernel('10.8.0.0/16').concat(kernel('10.9.0.0/16'))).toHaveLength(2);
+      expect(fib.counters().installed).toEqual([2, 0]);
+      remove(prefix);
+      await fib.settled();
+      expect(fib.failures()).toEqual([]);
+    });
+
+    test('tried again as soon as an address makes the gateway reachable', async () => {
+      replace(V4, unicast(0, '203.0.113.9'));
+      await fib.settled();
+      expect(fib.failures()).toHaveLength(1);
+      ns.ip('address add 203.0.113.1/24 dev t1');
+      await until('it is there', () => kernel(V4).length === 1);
+      await fib.settled();
+      expect(fib.failures()).toEqual([]);
+      ns.ip('address del 203.0.113.1/24 dev t1');
+    });
+
+    test('a change that is refused takes the old route away and says so', async () => {
+      replace(V4, unicast(5, '192.0.2.9'));
+      await fib.settled();
+      replace(V4, unicast(5, '203.0.113.9'));
+      await fib.settled();
+      expect(kernel(V4)).toEqual([]);
+      expect(fib.failures()).toHaveLength(1);
+      expect(fib.counters().installed).toEqual([0, 0]);
+    });
+  });
+
+  test('an interface that goes down takes our IPv4 routes along silently: they come back with it', async () => {
+    replace(V4, unicast(5, '198.51.100.9'));
+    replace('10.2.0.0/16', unicast(5, '192.0.2.9', '198.51.100.9'));
+    await fib.settled();
+    ns.ip('link set t1 down');
+    await until('the loss is noticed', () => fib.failures().length > 0);
+    expect(kernel(V4)).toEqual([]);
+    ns.ip('link set t1 up');
+    await until('it is back', () => kernel(V4).length === 1);
+    await fib.settled();
+    expect(fib.failures()).toEqual([]);
+    ns.ip('address replace 2001:db8:1::1/64 dev t1 nodad');
+  });
+
+  describe('restart', () => {
+    test('routes stay at exit, are adopted, refreshed without being touched, and the rest is swept', async () => {
+      const wanted: [string, () => FibEntry][] = [
+        [V4, () => unicast(5, '192.0.2.9')],
+        ['10.2.0.0/26', () => blackhole()],
+        ['10.3.0.0/16', () => unicast(0, '198.51.100.9', '192.0.2.9')],
+        [V6, () => unicast(0, '2001:db8::9', '2001:db8:1::9')],
+      ];
+      for (const [prefix, entry] of wanted) replace(prefix, entry());
+      replace('10.4.0.0/16', unicast(5, '192.0.2.9'));
+      replace('10.5.0.0/16', unicast(5, '192.0.2.9'));
+      await fib.settled();
+      ns.ip('route add blackhole 10.6.0.0/16 proto static');
+      // Leftovers of BIRD: another type, and a second metric.
+      ns.ip('route add unreachable 10.7.0.0/16 proto bird');
+      ns.ip(`route add ${V4} via 192.0.2.9 proto bird metric 6`);
+      fib.close();
+      fib = createFibNetlink({ listener });
+      expect(await fib.start()).toEqual({ adopted: 7, learned: 1 });
+      expect(fib.counters()).toMatchObject({ stale: 7, installed: [6, 1] });
+      for (const [prefix, entry] of wanted) replace(prefix, entry());
+      replace('10.4.0.0/16', unicast(5, '198.51.100.9'));
+      await fib.settled();
+      // One append and two deletions: the changed route, and the second metric.
+      expect(fib.counters()).toMatchObject({ stale: 2, added: 0, changed: 1, deleted: 2 });
+      expect(kernel('10.5.0.0/16')).toHaveLength(1);
+      expect(fib.sweepStale()).toBe(2);
+      await fib.settled();
+      expect(kernel('10.5.0.0/16').concat(kernel('10.7.0.0/16'))).toEqual([]);
+      expect(kernel(V4)).toEqual([`${V4} via 192.0.2.9 dev t0 proto bird metric 5`]);
+      expect(kernel('10.4.0.0/16')).toEqual(['10.4.0.0/16 via 198.51.100.9 dev t1 proto bird metric 5']);
+      expect(kernel('10.6.0.0/16')).toHaveLength(1);
+      expect(fib.counters()).toMatchObject({ failed: 0, installed: [4, 1] });
+    });
+  });
+
+  test('closing in the midst of work ends quietly and leaves whole routes', async () => {
+    for (let i = 0; i < 5000; i++) replace(`10.${i >> 8}.${i & 255}.0/24`, blackhole());
+    await new Promise((resolve) => setImmediate(resolve));
+    fib.close();
+    await fib.settled();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    replace(V4, blackhole());
+    await restart();
+    expect(fib.counters().stale).toBeGreaterThan(0);
+    fib.sweepStale();
+    await fib.settled();
+    expect(ns.ip('route show proto bird')).toBe('');
+  });
+
+  test('100,000 routes', async () => {
+    const entry = unicast(1024, '192.0.2.9 dev t0');
+    const other = unicast(1024, '192.0.2.10 dev t0');
+    const each = (set: (a: number) => void): void => {
+      for (let i = 0; i < 100_000; i++) set(0x0b000000 + i * 256);
+    };
+    const timed = async (what: string, work: () => void): Promise<void> => {
+      const start = performance.now();
+      work();
+      await fib.settled();
+      const elapsedMs = performance.now() - start;
+      console.log(`${what}: 100,000 routes in ${elapsedMs.toFixed(0)} ms, ${Math.round(1e8 / elapsedMs)} routes/s`);
+    };
+    await timed('add', () => each((a) => fib.replace(0, a, 0, 0, 0, 24, entry)));
+    await timed('change', () => each((a) => fib.replace(0, a, 0, 0, 0, 24, other)));
+    const resyncStart = performance.now();
+    await fib.resync();
+    console.log(`resync: 100,000 routes in ${(performance.now() - resyncStart).toFixed(0)} ms`);
+    expect(fib.counters()).toMatchObject({ installed: [100_000, 0], failed: 0, restored: 0 });
+    await timed('delete', () => each((a) => fib.remove(0, a, 0, 0, 0, 24)));
+    expect(fib.counters()).toMatchObject({ installed: [0, 0], failed: 0 });
+    expect(ns.ip('route show proto bird')).toBe('');
+  });
+});
+
+/** The kernel lists hops in the order in which they came. */
+function sortHops(line: string): string {
+  const [head, ...hops] = line.split(' nexthop ');
+  return [head, ...hops.sort()].join(' nexthop ');
+}

@@ -1,0 +1,397 @@
+/**
+ * The running speaker: takes desired states and makes them true step by step (confd/diff.ts says which steps and what
+ * each costs), owns the peers, and answers the API. The tables and the work loop are core.ts, the sessions
+ * peer-driver.ts, what the API shows views.ts.
+ */
+
+import type { Socket } from 'node:net';
+import { FAMILY_NAMES, type FamilyIndex } from '../../bgp/family.ts';
+import { formatAddress, parseAddress, parsePrefix } from '../../bgp/ip.ts';
+import type { NegotiatedSession } from '../../bgp/negotiated.ts';
+import { encodeRouteRefresh } from '../../bgp/wire/route-refresh.ts';
+import type { UpdateReader } from '../../bgp/wire/update-reader.ts';
+import type { Condition, DesiredPeer, DesiredState, OriginatedRoute } from '../../confd/desired-state.ts';
+import { type Change, diff } from '../../confd/diff.ts';
+import { PEER_STATIC } from '../../rib/peer-table.ts';
+import type { ReceiveOutcome } from '../../rib/rib.ts';
+import type { ApiRefusal, ApiSource, RouteFilter } from '../api/server.ts';
+import type { Log } from '../log/log.ts';
+import { type ConnectionFailure, openConnection, type PendingConnection } from '../net/connection.ts';
+import type { Clock } from './clock.ts';
+import { SpeakerCore } from './core.ts';
+import { Listeners } from './listeners.ts';
+import { encodeLocalPath, ROUTE_BLACKHOLE, ROUTE_UNICAST, SOURCE_STATIC } from './local-paths.ts';
+import { PeerDriver, type PeerHost } from './peer-driver.ts';
+import { StaleKernelRoutes } from './stale-kernel-routes.ts';
+import { SpeakerViews } from './views.ts';
+
+export interface SpeakerOptions {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly version: string;
+}
+
+/** Time that NOTIFICATIONs of a shutdown have to leave. */
+const SHUTDOWN_LINGER_MS = 300;
+
+/** A speaker that does nothing yet: what the first desired state is compared with. */
+function nothing(desired: DesiredState): DesiredState {
+  return { ...desired, revision: '', listen: [], peers: [], originated: [], conditions: [] };
+}
+
+export class Speaker implements PeerHost, ApiSource {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly startedWallMs: number;
+  readonly startedMs: number;
+  readonly drivers = new Map<string, PeerDriver>();
+  core: SpeakerCore | null = null;
+  /** What is in force. */
+  running: DesiredState | null = null;
+  /** Of the state that was derived last, whether it could be applied or not. */
+  desiredRevision = '';
+  desiredConditions: readonly Condition[] = [];
+  source = { kind: '', inSync: false, detail: 'starting' };
+  /** Addresses that could not be listened on. */
+  listenFailures: readonly string[] = [];
+  readonly #listeners: Listeners;
+  readonly #views: SpeakerViews;
+  #stale: StaleKernelRoutes | null = null;
+  /** States are applied one after the other. */
+  #applying: Promise<unknown> = Promise.resolve();
+
+  constructor(options: SpeakerOptions) {
+    this.log = options.log;
+    this.clock = options.clock;
+    this.version = options.version;
+    this.startedWallMs = options.clock.wallMs();
+    this.startedMs = options.clock.nowMs();
+    this.#listeners = new Listeners(this.log, this.clock, (address) => this.#peerAt(address));
+    this.#views = new SpeakerViews(this);
+  }
+
+  setSource(kind: string): void {
+    this.source = { kind, inSync: false, detail: 'starting' };
+  }
+
+  setSourceStatus(inSync: boolean, detail: string): void {
+    this.source = { ...this.source, inSync, detail };
+  }
+
+  setDesiredRevision(revision: string, conditions: readonly Condition[]): void {
+    this.desiredRevision = revision;
+    this.desiredConditions = conditions;
+  }
+
+  /** Begins with a first state; the reason when that is impossible (then nothing runs). */
+  async start(desired: DesiredState): Promise<string | null> {
+    this.setDesiredRevision(desired.revision, desired.conditions);
+    const core = new SpeakerCore(desired, this.log, this.clock);
+    const failure = await core.startKernel();
+    if (failure !== null) {
+      core.close();
+      return `cannot use the kernel's routes: ${failure}`;
+    }
+    this.core = core;
+    this.running = nothing(desired);
+    this.#stale = new StaleKernelRoutes(this.clock, this.log, core, () => this.drivers.values());
+    await this.#applyAll(desired);
+    if (this.source.kind.startsWith('file:')) this.setSourceStatus(true, '');
+    this.#stale.begin();
+    return null;
+  }
+
+  /** Makes a new state true. Sessions and routes that the change does not touch notice nothing. */
+  apply(desired: DesiredState): Promise<void> {
+    this.setDesiredRevision(desired.revision, desired.conditions);
+    const applied = this.#applying.then(() => this.#applyAll(desired));
+    this.#applying = applied.catch(() => {});
+    if (this.source.kind.startsWith('file:')) this.setSourceStatus(true, '');
+    return applied;
+  }
+
+  async #applyAll(desired: DesiredState): Promise<void> {
+    const { core, running } = this;
+    if (core === null || running === null) return;
+    const isFirst = running.revision === '';
+    const changes = diff(running, desired);
+    const regroup: PeerDriver[] = [];
+    for (const change of changes) {
+      const quiet = isFirst || change.kind === 'metadata';
+      this.log[quiet ? 'debug' : 'info']('APPLY', { change: change.kind, impact: change.impact }, change.reason);
+      this.#applyChange(core, change, regroup);
+    }
+    core.regroup(regroup);
+    this.running = desired;
+    this.log.setLevel(desired.logLevel);
+    this.listenFailures = await this.#listeners.apply(desired.listen, desired.peers);
+    // Only now may anybody be dialled: the other side may dial back at once.
+    for (const driver of this.drivers.values()) {
+      if (driver.config.enabled && !driver.state.isStarted && !driver.isDisabled) driver.dispatch({ type: 'start' });
+    }
+    core.schedule();
+  }
+
+  #applyChange(core: SpeakerCore, change: Change, regroup: PeerDriver[]): void {
+    switch (change.kind) {
+      case 'peer-add':
+        this.#addPeer(core, change.peer);
+        return;
+      case 'peer-remove':
+        this.#removePeer(core, change.name);
+        return;
+      case 'peer-replace':
+        this.#removePeer(core, change.replaced);
+        this.#addPeer(core, change.peer);
+        return;
+      case 'peer-restart':
+        this.#restartPeer(core, change.peer);
+        return;
+      case 'peer-adjust':
+        this.drivers.get(change.peer.session.name)?.configure(change.peer.session);
+        return;
+      case 'peer-policy': {
+        const driver = this.drivers.get(change.peer.session.name);
+        if (driver === undefined) return;
+        core.rib.updatePeer(driver.ribIndex, change.peer.policy);
+        regroup.push(driver);
+        return;
+      }
+      case 'originate-add':
+      case 'originate-replace':
+        this.#originate(core, change.route);
+        return;
+      case 'originate-remove':
+        this.#withdraw(core, change.prefix);
+        return;
+      case 'kernel':
+        core.configureKernel(change.kernel);
+        return;
+      case 'decision':
+        core.rib.setDecisionOptions(change.decision);
+        return;
+      case 'identity':
+        core.setBgpIdentifier(change.identity.routerId);
+        return;
+      case 'log-level':
+      case 'metadata':
+      case 'listen-add':
+      case 'listen-remove':
+        // Done for the state as a whole.
+        return;
+    }
+  }
+
+  #addPeer(core: SpeakerCore, { session, policy }: DesiredPeer): void {
+    const { name, localAs, peerAs } = session;
+    const driver = new PeerDriver(session, this);
+    const index = core.rib.addPeer({ name, localAs, peerAs, policy });
+    if (index === 0) {
+      this.log.error(
+        'PEER_REFUSED',
+        { peer: name },
+        'the peer cannot be added: the name is taken or there are too many',
+      );
+      return;
+    }
+    this.drivers.set(name, driver);
+    core.addPeer(driver, index);
+  }
+
+  #removePeer(core: SpeakerCore, name: string): void {
+    const driver = this.drivers.get(name);
+    if (driver === undefined) return;
+    driver.dispatch({ type: 'stop', cause: 'deconfigured', text: null, silent: false });
+    driver.dispose();
+    this.drivers.delete(name);
+    core.removePeer(driver);
+  }
+
+  /** The session ends with Cease / Other Configuration Change and a new one begins under the new values. */
+  #restartPeer(core: SpeakerCore, peer: DesiredPeer): void {
+    const driver = this.drivers.get(peer.session.name);
+    if (driver === undefined) {
+      this.#addPeer(core, peer);
+      return;
+    }
+    const { localAs, peerAs } = driver.config;
+    if (localAs !== peer.session.localAs || peerAs !== peer.session.peerAs) {
+      // What the tables know of the peer is bound to its AS numbers.
+      driver.dispatch({ type: 'stop', cause: 'configuration-change', text: null, silent: false });
+      driver.dispose();
+      this.drivers.delete(peer.session.name);
+      core.removePeer(driver);
+      this.#addPeer(core, peer);
+      return;
+    }
+    core.rib.updatePeer(driver.ribIndex, peer.policy);
+    driver.configure(peer.session);
+  }
+
+  #originate(core: SpeakerCore, route: OriginatedRoute): void {
+    const prefix = parsePrefix(route.prefix);
+    if (prefix === null) return;
+    const gateway = route.gateway === null ? null : parseAddress(route.gateway);
+    const isVia = route.kind === 'via' && gateway !== null;
+    core.sync.view.setVia(prefix, isVia ? gateway : null);
+    const block = encodeLocalPath({
+      source: SOURCE_STATIC,
+      routeType: isVia ? ROUTE_UNICAST : ROUTE_BLACKHOLE,
+      metric: 0,
+      interfaceIndex: 0,
+      gateway: isVia ? gateway : null,
+      communities: route.communities,
+    });
+    const { family, a, b, c, d, length } = prefix;
+    core.rib.setLocalPath(PEER_STATIC, family, a, b, c, d, length, block);
+  }
+
+  #withdraw(core: SpeakerCore, text: string): void {
+    const prefix = parsePrefix(text);
+    if (prefix === null) return;
+    const { family, a, b, c, d, length } = prefix;
+    core.sync.view.setVia(prefix, null);
+    core.rib.removeLocalPath(PEER_STATIC, family, a, b, c, d, length);
+  }
+
+  /** Link-local peers are known by `address%interface`; of several peers with one address the first by name comes. */
+  #peerAt(address: string): PeerDriver | null {
+    for (const driver of this.drivers.values()) {
+      const { peerAddress, interfaceName, enabled } = driver.config;
+      if (!enabled || driver.isDisabled) continue;
+      const isLinkLocal = address.includes('%');
+      if ((isLinkLocal ? `${peerAddress}%${interfaceName}` : peerAddress) === address) return driver;
+    }
+    return null;
+  }
+
+  /**
+   * Ends everything; kernel routes stay. `silent`: peers are told nothing, so that graceful restart keeps our routes;
+   * `administrative`: Cease / Administrative Shutdown.
+   */
+  async shutdown(mode: 'silent' | 'administrative'): Promise<void> {
+    this.#stale?.end();
+    await this.#listeners.close();
+    for (const driver of this.drivers.values()) {
+      driver.dispatch({ type: 'stop', cause: 'shutdown', text: null, silent: mode === 'silent' });
+      driver.dispose();
+    }
+    if (mode === 'administrative') await new Promise((resolve) => setTimeout(resolve, SHUTDOWN_LINGER_MS));
+    this.core?.close();
+  }
+
+  // --- PeerHost ---
+
+  dial(
+    driver: PeerDriver,
+    timeoutMs: number,
+    handlers: { connected(socket: Socket): void; failed(failure: ConnectionFailure): void },
+  ): PendingConnection {
+    const { peerAddress, peerPort, localAddress, interfaceName, ttl, password } = driver.config;
+    return openConnection({ peerAddress, peerPort, localAddress, interfaceName, ttl, password, timeoutMs }, handlers);
+  }
+
+  sessionEstablished(driver: PeerDriver, session: NegotiatedSession, socket: Socket): void {
+    const local =
+      SpeakerCore.addressOf(socket.localAddress) ?? SpeakerCore.addressOf(driver.config.localAddress ?? undefined);
+    const peer = SpeakerCore.addressOf(driver.config.peerAddress);
+    if (local === null || peer === null) return;
+    this.log.debug('SESSION_ENDS', { peer: driver.name, local: formatAddress(local) }, 'ends of the session');
+    this.core?.sessionUp(driver, session, local, peer);
+  }
+
+  sessionDown(driver: PeerDriver, retain: readonly [boolean, boolean]): void {
+    this.core?.sessionDown(driver, retain);
+    this.#stale?.sessionsChanged();
+  }
+
+  removeStaleRoutes(driver: PeerDriver, family: FamilyIndex): void {
+    this.core?.rib.sweepStale(driver.ribIndex, family);
+    this.core?.schedule();
+  }
+
+  markLongLivedStale(driver: PeerDriver, family: FamilyIndex): void {
+    this.core?.rib.beginLongLivedStale(driver.ribIndex, family);
+    this.core?.schedule();
+  }
+
+  updateReceived(driver: PeerDriver, reader: UpdateReader, treatment: number): ReceiveOutcome {
+    const { core } = this;
+    if (core === null) throw new Error('an UPDATE without a RIB');
+    const outcome = core.rib.receiveUpdate(driver.ribIndex, reader, treatment);
+    if (outcome.endOfRib >= 0) {
+      driver.endOfRibReceived[outcome.endOfRib as FamilyIndex] = true;
+      this.#stale?.sessionsChanged();
+    }
+    return outcome;
+  }
+
+  refreshReceived(driver: PeerDriver, family: FamilyIndex, subtype: 'request' | 'begin' | 'end'): void {
+    const { core } = this;
+    if (core === null) return;
+    this.log.debug(
+      'ROUTE_REFRESH',
+      { peer: driver.name, family: FAMILY_NAMES[family], subtype },
+      'ROUTE-REFRESH received',
+    );
+    if (subtype === 'request') core.groups.requestFullRefresh(driver.ribIndex, family);
+    else if (subtype === 'begin') core.rib.beginRefresh(driver.ribIndex, family);
+    else core.rib.endRefresh(driver.ribIndex, family);
+    core.schedule();
+  }
+
+  peerHasWork(driver: PeerDriver): void {
+    this.core?.peerHasWork(driver);
+  }
+
+  // --- ApiSource ---
+
+  status = () => this.#views.status();
+  peers = () => this.#views.peers();
+  routes = (filter: RouteFilter) => this.#views.routes(filter);
+  received = (peer: string) => this.#views.received(peer);
+  advertised = (peer: string) => this.#views.advertised(peer);
+  kernel = () => this.#views.kernel();
+
+  act(name: string, action: string): { readonly done: string } | ApiRefusal {
+    const driver = this.drivers.get(name);
+    const { core } = this;
+    if (driver === undefined || core === null) return { refused: `there is no peer "${name}"`, status: 404 };
+    const needsSession = action === 'refresh-in' || action === 'refresh-out';
+    if (needsSession && driver.session === null) {
+      return { refused: `${name} has no session (${driver.fsmState})`, status: 409 };
+    }
+    switch (action) {
+      case 'refresh-in':
+        if (driver.session?.routeRefresh !== true)
+          return { refused: `${name} does not know ROUTE-REFRESH`, status: 409 };
+        for (const [index, negotiated] of driver.session.families.entries()) {
+          if (negotiated) driver.connection?.send(encodeRouteRefresh(index as FamilyIndex, 'request'));
+        }
+        return { done: `asked ${name} to send its routes again` };
+      case 'refresh-out':
+        for (const [index, negotiated] of (driver.session?.families ?? []).entries()) {
+          if (negotiated) core.groups.requestFullRefresh(driver.ribIndex, index as FamilyIndex);
+        }
+        core.schedule();
+        return { done: `sending all routes to ${name} again` };
+      case 'reset':
+        driver.dispatch({ type: 'reset', cause: 'reset', text: null, restartAfterSeconds: null });
+        return { done: `reset the session with ${name}` };
+      case 'disable':
+        driver.isDisabled = true;
+        driver.dispatch({ type: 'stop', cause: 'shutdown', text: null, silent: false });
+        return { done: `disabled ${name} until it is enabled again or the daemon restarts` };
+      case 'enable':
+        driver.isDisabled = false;
+        driver.dispatch({ type: 'start' });
+        return { done: `enabled ${name}` };
+      default:
+        return {
+          refused: `no action "${action}"; wanted refresh-in, refresh-out, reset, enable or disable`,
+          status: 400,
+        };
+    }
+  }
+}

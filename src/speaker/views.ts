@@ -1,0 +1,311 @@
+/**
+ * What the API shows of the running speaker: values made from the tables on demand. Lists are generators that look at
+ * a page at a time; tables of a moderate size come sorted by prefix, larger ones in the order of the table.
+ */
+
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { FAMILY_NAMES, type FamilyIndex, type FamilyName } from '../../bgp/family.ts';
+import { formatLanes, formatPrefix, parseAddress, parsePrefix } from '../../bgp/ip.ts';
+import { FIRST_BGP_PEER } from '../../rib/peer-table.ts';
+import type { PrefixHandle } from '../../rib/prefix-table.ts';
+import type { Rib } from '../../rib/rib.ts';
+import * as ribView from '../../rib/rib-view.ts';
+import type {
+  AdvertisedView,
+  FamilyCounters,
+  KernelRouteView,
+  PathView,
+  PeerView,
+  ReceivedView,
+  RouteView,
+  StatusView,
+} from '../api/schema.ts';
+import type { ApiRefusal, RouteFilter } from '../api/server.ts';
+import { attributesView } from './attributes-view.ts';
+import type { SpeakerCore } from './core.ts';
+import type { PeerDriver } from './peer-driver.ts';
+import type { Speaker } from './speaker.ts';
+
+/** Tables up to this size are shown sorted. */
+const SORTED_PREFIXES = 50_000;
+const PAGE = 500;
+const FAMILIES: readonly FamilyIndex[] = [0, 1];
+
+export class SpeakerViews {
+  readonly #speaker: Speaker;
+  readonly #delay = monitorEventLoopDelay({ resolution: 20 });
+
+  constructor(speaker: Speaker) {
+    this.#speaker = speaker;
+    this.#delay.enable();
+  }
+
+  status(): StatusView {
+    const speaker = this.#speaker;
+    const { core, running, source } = speaker;
+    const counters = core?.fib.counters();
+    const memory = process.memoryUsage();
+    const drivers = [...speaker.drivers.values()];
+    const ms = (nanoseconds: number): number =>
+      Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e6 - 20) : 0;
+    const table = (family: FamilyIndex) => ({
+      prefixes: core?.rib.prefixes[family].count ?? 0,
+      paths: core?.rib.paths[family].count ?? 0,
+    });
+    const failures = speaker.listenFailures.map((message) => ({
+      resource: 'listen',
+      field: '',
+      message,
+      severity: 'error' as const,
+    }));
+    return {
+      version: speaker.version,
+      nodeName: running?.nodeName ?? null,
+      routerId: running?.routerId ?? '0.0.0.0',
+      localAs: running?.localAs ?? 0,
+      startedAt: new Date(speaker.startedWallMs).toISOString(),
+      uptimeSeconds: Math.floor((speaker.clock.nowMs() - speaker.startedMs) / 1000),
+      desiredRevision: speaker.desiredRevision,
+      appliedRevision: running?.revision ?? '',
+      datastore: source,
+      peers: {
+        configured: drivers.length,
+        established: drivers.filter((driver) => driver.session !== null).length,
+      },
+      tables: { 'ipv4-unicast': table(0), 'ipv6-unicast': table(1) },
+      attributeSets: core?.rib.sets.count ?? 0,
+      kernel: {
+        backend: core?.fib.backend ?? 'none',
+        installed: (counters?.installed[0] ?? 0) + (counters?.installed[1] ?? 0),
+        failed: core?.fib.failures().length ?? 0,
+        stale: counters?.stale ?? 0,
+      },
+      eventLoopDelay: {
+        p50Ms: ms(this.#delay.percentile(50)),
+        p99Ms: ms(this.#delay.percentile(99)),
+        maxMs: ms(this.#delay.max),
+      },
+      memory: { rssOctets: memory.rss, heapOctets: memory.heapUsed, externalOctets: memory.external },
+      conditions: [...speaker.desiredConditions, ...failures],
+    };
+  }
+
+  peers(): PeerView[] {
+    return [...this.#speaker.drivers.values()]
+      .sort((x, y) => (x.name < y.name ? -1 : 1))
+      .map((driver) => this.#peer(driver));
+  }
+
+  #peer(driver: PeerDriver): PeerView {
+    const { config, session, lastError } = driver;
+    const { core, clock } = this.#speaker;
+    const families: { [F in FamilyName]?: FamilyCounters } = {};
+    for (const family of FAMILIES) {
+      if (core === null || !config.families.includes(FAMILY_NAMES[family])) continue;
+      const { received, eligible, best } = core.rib.counters(driver.ribIndex, family);
+      const advertised = core.groups.advertisedCount(driver.ribIndex, family);
+      families[FAMILY_NAMES[family]] = { received, accepted: eligible, best, advertised };
+    }
+    return {
+      name: driver.name,
+      description: config.description,
+      address: config.peerAddress,
+      port: config.peerPort,
+      localAddress: config.localAddress,
+      localAs: config.localAs,
+      peerAs: config.peerAs,
+      type: config.localAs === config.peerAs ? 'ibgp' : 'ebgp',
+      routeReflectorClient: core?.rib.peers.isClient[driver.ribIndex] === 1,
+      passive: config.passive,
+      state: driver.fsmState,
+      stateSeconds: Math.floor((clock.nowMs() - driver.stateSinceMs) / 1000),
+      families,
+      negotiated: session,
+      messages: {
+        received: driver.messagesReceived,
+        sent: driver.messagesSent,
+        updatesReceived: driver.updatesReceived,
+        octetsReceived: driver.octetsReceived,
+        octetsSent: driver.octetsSent,
+      },
+      sessionsEstablished: driver.state.establishedCount,
+      waitingFor: waitingFor(driver),
+      lastError:
+        lastError === null
+          ? null
+          : {
+              at: new Date(lastError.atWallMs).toISOString(),
+              kind: lastError.reason.kind,
+              code: lastError.reason.code,
+              subcode: lastError.reason.subcode,
+              text: lastError.reason.text,
+            },
+    };
+  }
+
+  routes(filter: RouteFilter): Iterable<RouteView> | ApiRefusal {
+    const { core } = this.#speaker;
+    if (core === null) return [];
+    const { family: familyName, prefix: text, longest } = filter;
+    const named = familyName === null ? -1 : FAMILY_NAMES.indexOf(familyName as FamilyName);
+    if (familyName !== null && named < 0) {
+      return { refused: `family "${familyName}": wanted ${FAMILY_NAMES.join(' or ')}`, status: 400 };
+    }
+    if (text === null) {
+      const families = named < 0 ? FAMILIES : [named as FamilyIndex];
+      return this.#allRoutes(core, families);
+    }
+    const prefix = parsePrefix(text);
+    if (prefix === null) return { refused: `"${text}" is not a prefix or address`, status: 400 };
+    const isAddress = parseAddress(text) !== null;
+    const handle = longest || isAddress ? ribView.longestMatch(core.rib, prefix) : ribView.findPrefix(core.rib, prefix);
+    return handle === 0 ? [] : [routeView(core.rib, prefix.family, handle)];
+  }
+
+  *#allRoutes(core: SpeakerCore, families: readonly FamilyIndex[]): Generator<RouteView> {
+    for (const family of families) {
+      for (const handle of handles(core.rib, family)) {
+        // Time passes between items: the prefix may be gone by now.
+        if (!core.rib.prefixes[family].isUsed(handle) || core.rib.prefixes[family].head[handle] === 0) continue;
+        yield routeView(core.rib, family, handle);
+      }
+    }
+  }
+
+  received(name: string): Iterable<ReceivedView> | ApiRefusal {
+    const driver = this.#speaker.drivers.get(name);
+    const { core } = this.#speaker;
+    if (driver === undefined || core === null) return noPeer(name, this.#speaker);
+    return receivedViews(core.rib, driver.ribIndex);
+  }
+
+  advertised(name: string): Iterable<AdvertisedView> | ApiRefusal {
+    const driver = this.#speaker.drivers.get(name);
+    const { core } = this.#speaker;
+    if (driver === undefined || core === null) return noPeer(name, this.#speaker);
+    return advertisedViews(core, driver.ribIndex);
+  }
+
+  *kernel(): Generator<KernelRouteView> {
+    const { core } = this.#speaker;
+    if (core === null || core.fib.backend === 'none') return;
+    const failures = new Map(core.fib.failures().map((failure) => [formatPrefix(failure.prefix), failure]));
+    for (const family of FAMILIES) {
+      for (const { prefix, entry } of core.fibDesired.desired(family)) {
+        const text = formatPrefix(prefix);
+        const failure = failures.get(text);
+        yield {
+          prefix: text,
+          type: entry.type,
+          metric: entry.metric === 0 ? null : entry.metric,
+          hops: entry.hops.map(({ gateway, interfaceIndex, onlink }) => ({
+            gateway: gateway === null ? null : formatLanes(gateway.family, gateway.a, gateway.b, gateway.c, gateway.d),
+            interface: core.fib.interfaceName(interfaceIndex),
+            onlink,
+          })),
+          state: failure === undefined ? 'installed' : 'failed',
+          reason: failure === undefined ? null : `${failure.reason}: ${failure.message}`,
+        };
+      }
+    }
+  }
+}
+
+function noPeer(name: string, speaker: Speaker): ApiRefusal {
+  const known = [...speaker.drivers.keys()].sort();
+  const list = known.length === 0 ? 'none' : `${known.slice(0, 10).join(', ')}${known.length > 10 ? ', ...' : ''}`;
+  return { refused: `there is no peer "${name}"; there are: ${list}`, status: 404 };
+}
+
+function waitingFor(driver: PeerDriver): string | null {
+  if (driver.session !== null) return null;
+  if (!driver.config.enabled || driver.isDisabled) return 'disabled';
+  switch (driver.fsmState) {
+    case 'Idle':
+      return 'pause after an error';
+    case 'Active':
+      return driver.config.passive ? 'the peer to connect' : 'the next attempt to connect';
+    case 'Connect':
+      return `an answer from ${driver.config.peerAddress} port ${driver.config.peerPort}`;
+    case 'OpenSent':
+      return "the peer's OPEN";
+    default:
+      return "the peer's KEEPALIVE";
+  }
+}
+
+/** Handles of all prefixes with paths: sorted when there are few, else in pages. */
+function* handles(rib: Rib, family: FamilyIndex): Generator<PrefixHandle> {
+  const table = rib.prefixes[family];
+  const sorted = table.count <= SORTED_PREFIXES ? ([] as PrefixHandle[]) : null;
+  for (let from = 1; from !== 0; ) {
+    const page = ribView.listPrefixes(rib, family, from, PAGE);
+    if (sorted === null) yield* page.entries;
+    else sorted.push(...page.entries);
+    from = page.next;
+  }
+  if (sorted === null) return;
+  const { laneA, laneB, laneC, laneD, length } = table;
+  sorted.sort(
+    (x, y) =>
+      laneA[x] - laneA[y] ||
+      (family === 0 ? 0 : laneB[x] - laneB[y] || laneC[x] - laneC[y] || laneD[x] - laneD[y]) ||
+      length[x] - length[y],
+  );
+  yield* sorted;
+}
+
+function routeView(rib: Rib, family: FamilyIndex, handle: PrefixHandle): RouteView {
+  const view = ribView.describePrefix(rib, family, handle);
+  return {
+    prefix: formatPrefix(view.prefix),
+    family: FAMILY_NAMES[family],
+    paths: view.paths.map(
+      (path): PathView => ({
+        source: path.peer,
+        pathId: path.pathId === 0 ? null : path.pathId,
+        best: path.isBest,
+        multipath: path.isMultipath,
+        stale: path.isStale,
+        eligible: path.isEligible,
+        reason: path.ineligible ?? path.worseBecause,
+        attributes: attributesView((path.effective ?? path.received).octets),
+      }),
+    ),
+  };
+}
+
+function* receivedViews(rib: Rib, peer: number): Generator<ReceivedView> {
+  for (const family of FAMILIES) {
+    for (let from = 1; from !== 0; ) {
+      const page = ribView.listReceived(rib, peer, family, from, PAGE);
+      for (const { prefix, path } of page.entries) {
+        yield {
+          prefix: formatPrefix(prefix),
+          pathId: path.pathId === 0 ? null : path.pathId,
+          eligible: path.isEligible,
+          reason: path.ineligible,
+          attributes: attributesView(path.received.octets),
+        };
+      }
+      from = page.next;
+    }
+  }
+}
+
+function* advertisedViews(core: SpeakerCore, peer: number): Generator<AdvertisedView> {
+  const { rib, groups } = core;
+  for (const family of FAMILIES) {
+    for (const handle of handles(rib, family)) {
+      if (!rib.prefixes[family].isUsed(handle)) continue;
+      for (const { pathId, set, from } of groups.advertised(peer, family, handle)) {
+        yield {
+          prefix: formatPrefix(rib.prefixes[family].describe(handle)),
+          pathId: pathId === 0 ? null : pathId,
+          source: from < FIRST_BGP_PEER ? ['', 'static', 'kernel', 'direct'][from] : rib.peers.nameOf(from),
+          attributes: attributesView(rib.sets.octetsOf(set)),
+        };
+      }
+    }
+  }
+}
