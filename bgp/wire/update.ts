@@ -101,7 +101,13 @@ export function decodeUpdate(octets: Uint8Array, start: number, end: number, con
   // Attributes do not matter when none of what is announced is ours, or when they are lost anyway.
   const isLost = findings.some((found) => isAboutNlri(found) && found.treatment === TREATMENT_WITHDRAW);
   const isIgnored = isReachable && (isLost || (!announcesMultiprotocol && nlri.length === 0));
-  const relevant = isIgnored ? findings.filter(isAboutNlri) : findings;
+  // RFC 4760 §3: NEXT_HOP is ignored when only MP_REACH_NLRI announces.
+  const needsNextHop = !isReachable || nlri.length > 0;
+  const relevant = findings.filter((found) =>
+    isIgnored
+      ? isAboutNlri(found)
+      : needsNextHop || found.attribute !== ATTRIBUTE_NEXT_HOP || found.treatment < TREATMENT_WITHDRAW,
+  );
   const worst = worstFinding(relevant);
   const treatment = worst?.treatment ?? TREATMENT_OK;
   // RFC 7606 §5.2: an error in attributes that announce nothing may hide prefixes.
