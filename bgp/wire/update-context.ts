@@ -15,10 +15,12 @@ export interface UpdateContext {
   readonly addPathReceive: readonly [boolean, boolean];
   /** IPv4 routes may have IPv6 next hops (RFC 8950). */
   readonly extendedNextHop: boolean;
+  /** The session itself runs over loopback addresses, so that next hops may be such; absent: it does not. */
+  readonly isOverLoopback?: boolean;
 }
 
 /** The context of a session without confederations. */
-export function updateContextOf(session: NegotiatedSession): UpdateContext {
+export function updateContextOf(session: NegotiatedSession, isOverLoopback = false): UpdateContext {
   return {
     asn4: session.asn4,
     isInternal: session.isInternal,
@@ -26,6 +28,7 @@ export function updateContextOf(session: NegotiatedSession): UpdateContext {
     families: session.families,
     addPathReceive: session.addPathReceive,
     extendedNextHop: session.extendedNextHop,
+    isOverLoopback,
   };
 }
 

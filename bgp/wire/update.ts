@@ -92,7 +92,7 @@ export function decodeUpdate(octets: Uint8Array, start: number, end: number, con
   const mpReachFamily = mpReach === undefined ? -1 : familyOfPlaced(octets, mpReach, context);
   const announcesMultiprotocol = mpReachFamily !== -1 && hasNlri(mpReach?.value);
   if (announcesMultiprotocol || nlri.length > 0)
-    checkAnnouncement(octets, attributes, nlri.length > 0, mpReachFamily, findings);
+    checkAnnouncement(octets, attributes, nlri.length > 0, mpReachFamily, context, findings);
 
   const isOnlyUnreach =
     attributes.every(({ code }) => code === ATTRIBUTE_MP_UNREACH_NLRI) &&
@@ -260,6 +260,7 @@ function checkAnnouncement(
   attributes: readonly PlacedAttribute[],
   isClassic: boolean,
   mpReachFamily: FamilyIndex | -1,
+  context: UpdateContext,
   findings: Finding[],
 ): void {
   const first = (code: number): PlacedAttribute | undefined => attributes.find((attribute) => attribute.code === code);
@@ -282,11 +283,17 @@ function checkAnnouncement(
   };
   const nextHop = first(ATTRIBUTE_NEXT_HOP);
   if (isClassic && nextHop !== undefined && nextHop.value !== null)
-    report(ATTRIBUTE_NEXT_HOP, nextHopProblem(octets, nextHop.valueStart, nextHop.valueEnd));
+    report(
+      ATTRIBUTE_NEXT_HOP,
+      nextHopProblem(octets, nextHop.valueStart, nextHop.valueEnd, context.isOverLoopback === true),
+    );
   const mpReach = first(ATTRIBUTE_MP_REACH_NLRI);
   if (mpReachFamily !== -1 && mpReach !== undefined && hasNlri(mpReach.value)) {
     const nextHopStart = mpReach.valueStart + 4;
-    report(ATTRIBUTE_MP_REACH_NLRI, nextHopProblem(octets, nextHopStart, nextHopStart + octets[nextHopStart - 1]));
+    report(
+      ATTRIBUTE_MP_REACH_NLRI,
+      nextHopProblem(octets, nextHopStart, nextHopStart + octets[nextHopStart - 1], context.isOverLoopback === true),
+    );
   }
 }
 

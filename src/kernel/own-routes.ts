@@ -156,8 +156,9 @@ export class OwnRoutes {
     let result: Disturbance = 'none';
     for (let handle = 1; handle < this.table.end; handle++) {
       const hops = this.installed[handle]?.hops;
-      if (hops === undefined || !hops.some((hop) => hop.interfaceIndex === interfaceIndex)) continue;
-      if (hops.length > 1) return 'unexplained';
+      // Interface 0: only the kernel knows where it goes out.
+      if (!hops?.some((hop) => hop.interfaceIndex === interfaceIndex || hop.interfaceIndex === 0)) continue;
+      if (hops.length > 1 || hops[0].interfaceIndex === 0) return 'unexplained';
       if (this.lost(handle) === 'restore') result = 'restore';
     }
     return result;

@@ -361,7 +361,7 @@ export class PeerDriver implements ConnectionOwner {
     this.connection = connection;
     this.session = session;
     this.endOfRibReceived = [false, false];
-    this.#reader = new UpdateReader(updateContextOf(session));
+    this.#reader = new UpdateReader(updateContextOf(session, isLoopback(this.config.peerAddress)));
     connection.framer.maxMessageOctets = session.maxMessageLengthOctets;
     this.#lastReceivedMs = this.#host.clock.nowMs();
     const families = FAMILY_NAMES.filter((_, index) => session.families[index]);
@@ -416,4 +416,8 @@ export class PeerDriver implements ConnectionOwner {
 
 function brief(reason: DownReason): { kind: string; code: number | null; subcode: number | null } {
   return { kind: reason.kind, code: reason.code, subcode: reason.subcode };
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
 }

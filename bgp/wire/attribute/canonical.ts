@@ -111,7 +111,7 @@ export class Canonicaliser {
         if (code === ATTRIBUTE_NEXT_HOP) seen |= SEEN_NEXT_HOP;
         if (!this.#isUsable(descriptor, octets, at, valueStart, valueEnd, context)) this.#diverge(at);
         else {
-          if (carrier !== CARRIER_NONE) this.#checkNextHop(code, octets, at, valueStart, valueEnd);
+          if (carrier !== CARRIER_NONE) this.#checkNextHop(code, octets, at, valueStart, valueEnd, context);
           const partial = descriptor.flags === OPTIONAL_TRANSITIVE ? octets[at] & FLAG_PARTIAL : 0;
           if (memory === null || !this.#widen(code, octets, at, memory))
             this.#keep(octets, at, valueStart, valueEnd, descriptor.flags | partial);
@@ -187,11 +187,19 @@ export class Canonicaliser {
   }
 
   /** RFC 4271 §6.3: a next hop that no host can have. RFC 7606 keeps the session; the routes are withdrawn. */
-  #checkNextHop(code: number, octets: Uint8Array, at: number, valueStart: number, valueEnd: number): void {
+  #checkNextHop(
+    code: number,
+    octets: Uint8Array,
+    at: number,
+    valueStart: number,
+    valueEnd: number,
+    context: UpdateContext,
+  ): void {
+    const isOverLoopback = context.isOverLoopback === true;
     let problem: string | null = null;
-    if (code === ATTRIBUTE_NEXT_HOP) problem = nextHopProblem(octets, valueStart, valueEnd);
+    if (code === ATTRIBUTE_NEXT_HOP) problem = nextHopProblem(octets, valueStart, valueEnd, isOverLoopback);
     else if (code === ATTRIBUTE_MP_REACH_NLRI)
-      problem = nextHopProblem(octets, valueStart + 4, valueStart + 4 + octets[valueStart + 3]);
+      problem = nextHopProblem(octets, valueStart + 4, valueStart + 4 + octets[valueStart + 3], isOverLoopback);
     if (problem === null) return;
     const reason = `The next hop ${problem}`;
     this.#report(code, TREATMENT_WITHDRAW, INVALID_NEXT_HOP, quoteAttribute(octets, at, valueEnd), reason);

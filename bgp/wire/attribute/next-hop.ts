@@ -39,9 +39,18 @@ function isUnspecifiedOrLoopback(octets: Uint8Array, offset: number): boolean {
   );
 }
 
-/** Problem of the first address of a next hop field of 4, 16 or 32 octets. */
-export function nextHopProblem(octets: Uint8Array, start: number, end: number): string | null {
+/**
+ * Problem of the first address of a next hop field of 4, 16 or 32 octets. A session over loopback addresses (tests,
+ * labs without privileges) has them as next hops too.
+ */
+export function nextHopProblem(octets: Uint8Array, start: number, end: number, isOverLoopback: boolean): string | null {
+  if (isOverLoopback && isLoopback(octets, start, end)) return null;
   return end - start === 4 ? ipv4NextHopProblem(octets, start) : ipv6NextHopProblem(octets, start);
+}
+
+function isLoopback(octets: Uint8Array, start: number, end: number): boolean {
+  if (end - start === 4) return octets[start] === 127;
+  return isUnspecifiedOrLoopback(octets, start) && octets[start + 15] === 1;
 }
 
 /** Addresses of a next hop field; empty when its length is not that of one or two addresses. */

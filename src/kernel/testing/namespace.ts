@@ -70,13 +70,15 @@ export class TestNamespace {
     }
   }
 
-  /** Follows `ip monitor` until stopped; it sees everything that happens after this call. */
-  monitor(what: string): { stop(): Promise<string[]> } {
+  /** Follows `ip monitor` until stopped. */
+  async monitor(what: string): Promise<{ stop(): Promise<string[]> }> {
     const child = spawn('ip', ['-n', this.name, '-o', 'monitor', what], { stdio: ['ignore', 'pipe', 'ignore'] });
     let output = '';
     child.stdout.on('data', (octets: Buffer) => {
       output += octets.toString();
     });
+    // It does not say when it listens.
+    await new Promise((resolve) => setTimeout(resolve, 200));
     return {
       stop: async () => {
         await new Promise((resolve) => setTimeout(resolve, 200));
