@@ -113,7 +113,8 @@ for (const kind of FOREIGN_KINDS) {
         overIpv4: [FAMILY],
         peregrineAs: ourAs,
         foreignAs: 65002,
-        foreign: { fourOctetAs: false, as: AS_TRANS },
+        // BIRD compares with the AS of the capability even when it offers none itself.
+        foreign: { fourOctetAs: false, as: kind === 'bird' ? ourAs : AS_TRANS },
         peregrineNetworks: [announcement('10.1.0.0/24')],
         foreignNetworks: [announcement('10.2.0.0/24')],
       } as const;

@@ -57,7 +57,8 @@ export class FakeReceiver {
 
   #message(type: number, body: Uint8Array): void {
     if (type === 5) {
-      if (body.length !== 4 || body[1] !== this.#rules.family + 1 || body[3] !== 1) throw new Error('bad ROUTE-REFRESH');
+      if (body.length !== 4 || body[1] !== this.#rules.family + 1 || body[3] !== 1)
+        throw new Error('bad ROUTE-REFRESH');
       this.marks.push(body[2] === 1 ? 'borr' : 'eorr');
       return;
     }

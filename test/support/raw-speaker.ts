@@ -193,11 +193,16 @@ export class RawConnection {
     return messages;
   }
 
+  /** The first message of that type; fails at once when the connection is closed without one. */
   async message(type: number): Promise<RawMessage> {
-    return await waitFor(`a message of type ${type}`, DEADLINE_MS, () => {
+    const answer = await waitFor<RawMessage | 'closed'>(`a message of type ${type}`, DEADLINE_MS, () => {
+      // Whether it is closed comes first: the last message may arrive between the two looks.
+      const { isClosed } = this;
       const found = this.messages().find((message) => message.type === type);
-      return found ?? null;
+      return found ?? (isClosed ? 'closed' : null);
     });
+    if (answer === 'closed') throw new Error(`The connection was closed without a message of type ${type}`);
+    return answer;
   }
 
   /** Code and subcode of the NOTIFICATION that must come. */

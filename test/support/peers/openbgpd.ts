@@ -142,7 +142,6 @@ function renderNeighbour(neighbour: Neighbour): readonly string[] {
   const lines = [
     `neighbor ${neighbour.address} {`,
     `  remote-as ${neighbour.as}`,
-    `  local-address ${neighbour.localAddress}`,
     `  holdtime ${neighbour.holdTimeSeconds}`,
     `  announce IPv4 ${offers('ipv4-unicast')}`,
     `  announce IPv6 ${offers('ipv6-unicast')}`,
@@ -151,6 +150,8 @@ function renderNeighbour(neighbour: Neighbour): readonly string[] {
     `  announce add-path recv ${neighbour.addPathReceive ? 'yes' : 'no'}`,
     `  announce add-path send ${neighbour.addPathSend ? 'all' : 'no'}`,
   ];
+  // 7.7 does not find the listener that belongs to a local-address, and leaves it without the key of RFC 2385.
+  if (neighbour.password === null) lines.push(`  local-address ${neighbour.localAddress}`);
   if (neighbour.passive) lines.push('  passive');
   if (neighbour.password !== null) lines.push(`  tcp md5sig password "${neighbour.password}"`);
   if (neighbour.gtsm) lines.push('  ttl-security yes');
