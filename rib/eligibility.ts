@@ -69,15 +69,15 @@ export function checkNextHop(nextHops: NextHopTable, nextHop: NextHopHandle): In
   return nextHops.resolvable[nextHop] !== 0 ? ELIGIBLE : INELIGIBLE_NEXT_HOP_UNRESOLVABLE;
 }
 
-/** Unspecified, loopback, multicast and reserved addresses forward nothing. */
+/** Unspecified, multicast and reserved addresses forward nothing. Loopback: bgp/wire lets it in over loopback only. */
 function isUnusable(nextHops: NextHopTable, nextHop: NextHopHandle): boolean {
   const a = nextHops.laneA[nextHop];
   if (nextHops.family[nextHop] === FAMILY_IPV4) {
     const first = a >>> 24;
-    return first === 0 || first === 127 || first >= 224;
+    return first === 0 || first >= 224;
   }
   if (a >>> 24 === 0xff) return true;
-  return a === 0 && nextHops.laneB[nextHop] === 0 && nextHops.laneC[nextHop] === 0 && nextHops.laneD[nextHop] <= 1;
+  return a === 0 && nextHops.laneB[nextHop] === 0 && nextHops.laneC[nextHop] === 0 && nextHops.laneD[nextHop] === 0;
 }
 
 function hasCluster(sets: AttributeStore, set: SetHandle, clusterId: number): boolean {
