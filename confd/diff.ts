@@ -8,7 +8,8 @@
  *
  * Order (make before break): what is new comes first (listening sockets, originated routes, peers), then what changes
  * policy, then what restarts, then what goes, in the reverse order of how it came; what only describes the state last.
- * A peer that takes over the address of one that goes is a single change, because the other end knows one peer only.
+ * Except where the old is in the way of the new: the other end knows one peer by our address, so a session that gives
+ * way to another with the same peer ends first, or the two are one single change.
  */
 
 import type { SessionConfig } from '../bgp/session-config.ts';
@@ -155,6 +156,7 @@ class Plan {
   readonly inTheWay: Change[] = [];
   readonly added: Change[] = [];
   readonly routesAdded: Change[] = [];
+  readonly givingWay: Change[] = [];
   readonly peersAdded: Change[] = [];
   readonly policies: Change[] = [];
   readonly restarted: Change[] = [];
@@ -168,6 +170,7 @@ class Plan {
       ...this.inTheWay,
       ...this.added,
       ...this.routesAdded,
+      ...this.givingWay,
       ...this.peersAdded,
       ...this.policies,
       ...this.restarted,
@@ -222,7 +225,25 @@ function planOriginated(plan: Plan, running: DesiredState, desired: DesiredState
   }
 }
 
-function planChangedPeer(plan: Plan, old: DesiredPeer, peer: DesiredPeer, isSame: ObjectComparison): void {
+/** Addresses of peers that a session comes up with that did not run there under that name before. */
+function addressesTaken(before: ReadonlyMap<string, DesiredPeer>, desired: DesiredState): Set<string> {
+  const taken = new Set<string>();
+  for (const { session } of desired.peers) {
+    const old = before.get(session.name)?.session;
+    const isThere =
+      old?.enabled === true && old.peerAddress === session.peerAddress && old.peerPort === session.peerPort;
+    if (session.enabled && !isThere) taken.add(session.peerAddress);
+  }
+  return taken;
+}
+
+function planChangedPeer(
+  plan: Plan,
+  old: DesiredPeer,
+  peer: DesiredPeer,
+  taken: ReadonlySet<string>,
+  isSame: ObjectComparison,
+): void {
   const { name } = peer.session;
   const restart = changedFields(old.session, peer.session, RESTART_FIELDS);
   const policy = changedPolicyFields(old.policy, peer.policy, isSame);
@@ -232,7 +253,9 @@ function planChangedPeer(plan: Plan, old: DesiredPeer, peer: DesiredPeer, isSame
     const impact = old.session.enabled ? 'reset' : 'hitless';
     const fields = [...restart, ...adjust, ...policy];
     const reason = `${name}: ${restart.join(', ')} can only change with a new session`;
-    plan.restarted.push({ kind: 'peer-restart', impact, reason, peer, fields });
+    const givesWay = old.session.enabled && !peer.session.enabled && taken.has(old.session.peerAddress);
+    const turn = givesWay ? plan.givingWay : plan.restarted;
+    turn.push({ kind: 'peer-restart', impact, reason, peer, fields });
     return;
   }
   if (adjust.length > 0) {
@@ -251,6 +274,7 @@ function planPeers(plan: Plan, running: DesiredState, desired: DesiredState): vo
   const isSame = rememberingSame();
   const before = new Map(running.peers.map((peer) => [peer.session.name, peer]));
   const after = new Map(desired.peers.map((peer) => [peer.session.name, peer]));
+  const taken = addressesTaken(before, desired);
   const leaving = new Map<string, DesiredPeer[]>();
   for (const peer of running.peers) {
     if (after.has(peer.session.name)) continue;
@@ -261,7 +285,7 @@ function planPeers(plan: Plan, running: DesiredState, desired: DesiredState): vo
     const { name, peerAddress } = peer.session;
     const old = before.get(name);
     if (old !== undefined) {
-      planChangedPeer(plan, old, peer, isSame);
+      planChangedPeer(plan, old, peer, taken, isSame);
       continue;
     }
     const replaced = leaving.get(peerAddress)?.shift();
@@ -277,7 +301,8 @@ function planPeers(plan: Plan, running: DesiredState, desired: DesiredState): vo
   for (const { session } of [...leaving.values()].flat()) {
     const impact = session.enabled ? 'reset' : 'hitless';
     const reason = `${session.name} is no longer configured`;
-    plan.peersRemoved.push({ kind: 'peer-remove', impact, reason, name: session.name });
+    const turn = taken.has(session.peerAddress) ? plan.givingWay : plan.peersRemoved;
+    turn.push({ kind: 'peer-remove', impact, reason, name: session.name });
   }
 }
 
