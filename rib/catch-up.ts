@@ -94,7 +94,7 @@ export class CatchUp {
     const catchUp = new CatchUp(peer, prefixes, earlier === null || earlier.#onlyUnsure);
     const end = Math.max(before.prefixEnd, after.prefixEnd);
     for (let prefix = 1; prefix < end; prefix++) {
-      const isPending = earlier !== null && earlier.#pending.has(prefix);
+      const isPending = earlier === null ? false : earlier.#pending.has(prefix);
       const isKnown = earlier === null ? before.isToldTo(peer, prefix) : earlier.#known.has(prefix);
       const differs = catchUp.#noteDifferences(prefix, before, after, isKnown);
       if (isKnown) catchUp.#known.add(prefix);

@@ -27,8 +27,6 @@ import {
   UpdatePacker,
 } from './update-packer.ts';
 
-/** A member with less than this to read makes the group encode more. */
-const LOW_WATER_OCTETS = 256 * 1024;
 /** One pass: about a millisecond of work. */
 const PASS_PREFIXES = 4096;
 const PASS_OCTETS = 256 * 1024;
@@ -36,6 +34,14 @@ const PASS_OCTETS = 256 * 1024;
 const LOST_PASS_OCTETS = 32 * 1024;
 /** Nobody. */
 const NO_PEER: PeerIndex = 0;
+
+/** How much may be encoded ahead of those who read. */
+export interface OutputLimits {
+  /** Encoded octets that a group keeps for members that are slow to read. */
+  readonly logOctets: number;
+  /** A member with less than this to read makes the group encode more. */
+  readonly lowWaterOctets: number;
+}
 
 /** Something whose memory is given back in slices. */
 export interface Disposable {
@@ -58,7 +64,7 @@ export class UpdateGroup implements Disposable {
   readonly #packer: UpdatePacker;
   readonly #listeners: Listeners;
   readonly #advertiser: Advertiser;
-  readonly #logLimitOctets: number;
+  readonly #limits: OutputLimits;
   /** What is written for one member; views of it go to that member's queue at once. */
   #privateLog: OutputLog | null;
   readonly #catchingUp: GroupMember[];
@@ -71,7 +77,7 @@ export class UpdateGroup implements Disposable {
   readonly #disposables: Disposable[];
 
   /** @param ribOut what future members have been told already; null: nothing */
-  constructor(settings: GroupSettings, tables: GroupTables, ribOut: AdjRibOut | null, logLimitOctets: number) {
+  constructor(settings: GroupSettings, tables: GroupTables, ribOut: AdjRibOut | null, limits: OutputLimits) {
     const decider = settings.createDecider();
     this.key = groupKey(settings);
     this.settings = settings;
@@ -85,7 +91,7 @@ export class UpdateGroup implements Disposable {
     this.#packer = new UpdatePacker(tables.sets, tables.prefixes, settings.encoding);
     this.#listeners = new Listeners();
     this.#advertiser = new Advertiser(tables, this.ribOut, this.#packer, this.#listeners, decider);
-    this.#logLimitOctets = logLimitOctets;
+    this.#limits = limits;
     this.#privateLog = null;
     this.#catchingUp = [];
     this.#nextToCatchUp = 0;
@@ -127,6 +133,7 @@ export class UpdateGroup implements Disposable {
 
   /** A member that has been told what `before` says (or is catching up with that). */
   takeOver(member: GroupMember, before: AdjRibOut): void {
+    this.#takeBackAside();
     const earlier = member.catchUp;
     member.catchUp = CatchUp.ofMove(member.peer, this.#tables.prefixes, before, earlier, this.ribOut);
     if (earlier !== null) this.#disposables.push(earlier);
@@ -219,8 +226,7 @@ export class UpdateGroup implements Disposable {
     const { batch, prefixes } = this.#tables;
     const sole = this.#soleReader;
     if (this.#asideFor !== sole) {
-      this.dirty.addAll(this.#aside);
-      this.#aside.clear();
+      this.#takeBackAside();
       this.#asideFor = sole;
     }
     const advertiser = this.#advertiser;
@@ -234,6 +240,11 @@ export class UpdateGroup implements Disposable {
     if (batch.isEmpty) return;
     batch.flush(this.#packer, this.log, prefixes);
     this.#hasNews = true;
+  }
+
+  #takeBackAside(): void {
+    this.dirty.addAll(this.#aside);
+    this.#aside.clear();
   }
 
   /** One pass for the next member that is sent things apart. */
@@ -337,11 +348,11 @@ export class UpdateGroup implements Disposable {
   }
 
   #cutSlowMembers(): void {
-    if (this.log.retainedOctets <= this.#logLimitOctets) return;
+    if (this.log.retainedOctets <= this.#limits.logOctets) return;
     for (const member of this.members.values()) {
       const cursor = member.cursor;
       if (cursor === null || !this.log.skipToOwn(cursor, member.peer)) continue;
-      if (this.log.distance(cursor) <= this.#logLimitOctets / 2) continue;
+      if (this.log.distance(cursor) <= this.#limits.logOctets / 2) continue;
       this.#unfollow(member);
       const lost = member.dropLog(this.log);
       const { prefixes } = this.#tables;
@@ -365,7 +376,7 @@ export class UpdateGroup implements Disposable {
 
   #isAsking(member: GroupMember): boolean {
     if (member.catchUp?.isReadingLost) return false;
-    return member.backlogOctets(this.log) < LOW_WATER_OCTETS;
+    return member.backlogOctets(this.log) < this.#limits.lowWaterOctets;
   }
 
   #canCatchUp(member: GroupMember): boolean {

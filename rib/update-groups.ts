@@ -18,7 +18,7 @@ import type { PrefixConsumer } from './prefix-consumer.ts';
 import type { PrefixHandle, PrefixTable } from './prefix-table.ts';
 import { NOT_ADVERTISED_LEARNED_FROM_PEER, NOT_ADVERTISED_NO_BEST_PATH, type NotAdvertisedReason } from './reason.ts';
 import { UpdateBatch } from './update-batch.ts';
-import { type Disposable, UpdateGroup } from './update-group.ts';
+import { type Disposable, type OutputLimits, UpdateGroup } from './update-group.ts';
 
 /** What update groups read and whom they tell that they listen; Rib is one. */
 export interface ExportSource {
@@ -29,12 +29,7 @@ export interface ExportSource {
   removeConsumer(consumer: PrefixConsumer): void;
 }
 
-export interface UpdateGroupsOptions {
-  /** Encoded octets that a group keeps for members that are slow to read. */
-  readonly logLimitOctets: number;
-}
-
-const DEFAULT_LOG_LIMIT_OCTETS = 8 * 1024 * 1024;
+const DEFAULT_LIMITS: OutputLimits = { logOctets: 8 * 1024 * 1024, lowWaterOctets: 256 * 1024 };
 /** Prefixes of a given up group that are released in one go. */
 const DISPOSAL_PREFIXES = 8192;
 
@@ -73,7 +68,7 @@ export interface GroupSummary {
 export class UpdateGroups {
   readonly #source: ExportSource;
   readonly #tables: readonly [GroupTables, GroupTables];
-  readonly #logLimitOctets: number;
+  readonly #limits: OutputLimits;
   /** By family. */
   readonly #groups: readonly [UpdateGroup[], UpdateGroup[]];
   readonly #groupOfPeer: readonly [Map<PeerIndex, UpdateGroup>, Map<PeerIndex, UpdateGroup>];
@@ -85,7 +80,7 @@ export class UpdateGroups {
   /** Where the next slice begins, so that no group waits for another one. */
   #turn: number;
 
-  constructor(source: ExportSource, options: Partial<UpdateGroupsOptions> = {}) {
+  constructor(source: ExportSource, limits: OutputLimits = DEFAULT_LIMITS) {
     const batch = new UpdateBatch();
     const tables = (family: FamilyIndex): GroupTables => ({
       sets: source.sets,
@@ -95,7 +90,7 @@ export class UpdateGroups {
     });
     this.#source = source;
     this.#tables = [tables(FAMILY_IPV4), tables(FAMILY_IPV6)];
-    this.#logLimitOctets = options.logLimitOctets ?? DEFAULT_LOG_LIMIT_OCTETS;
+    this.#limits = limits;
     this.#groups = [[], []];
     this.#groupOfPeer = [new Map(), new Map()];
     this.#bestPathGroups = [[], []];
@@ -114,7 +109,7 @@ export class UpdateGroups {
     const { family } = settings.encoding;
     this.#leaveFamily(peer, family);
     const group =
-      this.#find(settings) ?? this.#add(new UpdateGroup(settings, this.#tables[family], null, this.#logLimitOctets));
+      this.#find(settings) ?? this.#add(new UpdateGroup(settings, this.#tables[family], null, this.#limits));
     group.join(peer, marksRefresh);
     this.#groupOfPeer[family].set(peer, group);
   }
@@ -289,7 +284,7 @@ export class UpdateGroups {
     if (to === null) {
       // The new group begins with what the old one has told, so that it sends only what is different.
       const ribOut = from.ribOut.clone();
-      to = this.#add(new UpdateGroup(settings, this.#tables[family], ribOut, this.#logLimitOctets));
+      to = this.#add(new UpdateGroup(settings, this.#tables[family], ribOut, this.#limits));
       to.adopt(member);
     } else {
       to.takeOver(member, from.ribOut);
