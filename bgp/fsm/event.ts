@@ -6,10 +6,10 @@
  * configuration and not kinds of start; event 23 (OpenCollisionDump), since collisions are resolved within one step.
  */
 
-import type { FamilyName } from '../family.ts';
+import { FAMILY_NAMES, type FamilyName, familyOf } from '../family.ts';
 import type { SessionConfig } from '../session-config.ts';
 import type { NotificationError } from '../wire/error.ts';
-import type { NotificationMessage, OpenMessage, RouteRefreshMessage } from '../wire/message-types.ts';
+import type { Message, NotificationMessage, OpenMessage } from '../wire/message-types.ts';
 import type { AdministrativeCause } from './reason.ts';
 import type { LocalRestart } from './state.ts';
 import type { ConnectionId, Timer } from './timers.ts';
@@ -76,8 +76,8 @@ export type Event =
   | ({ readonly type: 'keepaliveReceived' } & OnConnection)
   /** Event 27; only that it came matters here. */
   | ({ readonly type: 'updateReceived' } & OnConnection)
-  /** RFC 2918, RFC 7313. */
-  | ({ readonly type: 'routeRefreshReceived'; readonly refresh?: RouteRefreshMessage } & OnConnection)
+  /** RFC 2918, RFC 7313; only that it came matters here. */
+  | ({ readonly type: 'routeRefreshReceived' } & OnConnection)
   /** Events 24 and 25. */
   | ({ readonly type: 'notificationReceived'; readonly notification: NotificationMessage } & OnConnection)
   /** Events 21, 22 and 28, and RFC 7313 section 5: a message that asks for a session reset. */
@@ -89,6 +89,27 @@ export type EventType = Event['type'];
 
 /** The event of one type. */
 export type EventOf<T extends EventType> = Extract<Event, { readonly type: T }>;
+
+/** The event that a decoded message is, on the connection that brought it. */
+export function messageReceived(connectionId: ConnectionId, message: Message): Event {
+  switch (message.type) {
+    case 'open':
+      return { type: 'openReceived', connectionId, open: message };
+    case 'keepalive':
+      return { type: 'keepaliveReceived', connectionId };
+    case 'notification':
+      return { type: 'notificationReceived', connectionId, notification: message };
+    case 'route-refresh':
+      return { type: 'routeRefreshReceived', connectionId };
+    case 'update': {
+      const { endOfRib } = message;
+      const family = endOfRib === undefined ? -1 : familyOf(endOfRib.afi, endOfRib.safi);
+      return family === -1
+        ? { type: 'updateReceived', connectionId }
+        : { type: 'endOfRibReceived', connectionId, family: FAMILY_NAMES[family] };
+    }
+  }
+}
 
 /** The event that says that a timer has run out. */
 export function timerExpired(timer: Timer): Event {

@@ -134,6 +134,14 @@ describe('the machine in idle-hold', () => {
     expect(driver.timers.has('idleHold')).toBe(false);
   });
 
+  test('new connections are refused, also while another may still make it', () => {
+    const driver = peerIn('OpenSent, incoming, idle-hold for the other');
+    driver.apply({ type: 'incomingConnectionOpened', connectionId: 'in-2' });
+    expect(driver.sent).toBe('notification 6/5');
+    expect(driver.closedNow).toBe('in-2');
+    expect(driver.state.incoming?.id).toBe('in-1');
+  });
+
   test('a stop forgets errors, a start does not wait for idle-hold', () => {
     const driver = peerIn('Idle, in idle-hold');
     driver.apply({ type: 'start' });
