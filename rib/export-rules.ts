@@ -105,7 +105,7 @@ export class ExportContext implements ExportDecider {
   /** What the tag of a source peer stands for: its state, identifier and kind at the time. */
   readonly #seenState: Array<PeerState | null | undefined> = [];
   readonly #seenBgpIdentifier: number[] = [];
-  readonly #seenClient: number[] = [];
+  readonly #seenKind: number[] = [];
   readonly #tags: number[] = [];
   #lastTag = 0;
 
@@ -247,15 +247,16 @@ export class ExportContext implements ExportDecider {
   #tagOf(peer: PeerIndex): number {
     const { peers } = this.#tables;
     const state = peers.get(peer);
+    const kind = peers.isExternal[peer] * 2 + peers.isClient[peer];
     if (
       this.#seenState[peer] === state &&
       this.#seenBgpIdentifier[peer] === peers.bgpIdentifier[peer] &&
-      this.#seenClient[peer] === peers.isClient[peer]
+      this.#seenKind[peer] === kind
     )
       return this.#tags[peer];
     this.#seenState[peer] = state;
     this.#seenBgpIdentifier[peer] = peers.bgpIdentifier[peer];
-    this.#seenClient[peer] = peers.isClient[peer];
+    this.#seenKind[peer] = kind;
     this.#tags[peer] = ++this.#lastTag;
     return this.#lastTag;
   }

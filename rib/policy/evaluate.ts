@@ -11,7 +11,7 @@
 import type { FamilyIndex } from '../../bgp/family.ts';
 import { ATTRIBUTE_AS_PATH } from '../../bgp/iana.ts';
 import type { IpAddress } from '../../bgp/ip.ts';
-import { SOURCE_BGP, SOURCE_KERNEL } from '../attribute-columns.ts';
+import { SET_HAS_MED, SOURCE_BGP, SOURCE_KERNEL } from '../attribute-columns.ts';
 import type { AttributeStore, SetHandle } from '../attribute-store.ts';
 import type { NextHopTable } from '../next-hop.ts';
 import type { PeerIndex } from '../peer-table.ts';
@@ -119,7 +119,7 @@ export function beginEvaluation(policy: CompiledPolicy, context: EvaluationConte
   context.program = 0;
   context.localPref = store.localPref[set];
   context.hasNewLocalPref = false;
-  context.med = store.med[set];
+  context.med = (store.flags[set] & SET_HAS_MED) !== 0 ? store.med[set] : -1;
   context.hasNewMed = false;
   context.metric = store.metric[set];
   // Only routes that came out of the kernel have a metric of their own.
