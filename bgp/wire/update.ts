@@ -88,6 +88,9 @@ export function decodeUpdate(octets: Uint8Array, start: number, end: number, con
   const fatal = multiprotocolFatality(attributes, findings);
   if (fatal !== null) return resetFor(fatal);
 
+  // Their frames are broken, or what carries NLRI has wrong flags: the attributes are not used.
+  const isLost = findings.some((found) => isAboutNlri(found) && found.treatment === TREATMENT_WITHDRAW);
+
   const mpReach = attributes.find(({ code }) => code === ATTRIBUTE_MP_REACH_NLRI);
   const mpReachFamily = mpReach === undefined ? -1 : familyOfPlaced(octets, mpReach, context);
   const announcesMultiprotocol = mpReachFamily !== -1 && hasNlri(mpReach?.value);
@@ -98,8 +101,7 @@ export function decodeUpdate(octets: Uint8Array, start: number, end: number, con
     attributes.every(({ code }) => code === ATTRIBUTE_MP_UNREACH_NLRI) &&
     !findings.some(({ attribute }) => attribute === null);
   const isReachable = hasClassicNlri || announcesMultiprotocol || (mpReach !== undefined && mpReachFamily === -1);
-  // Attributes do not matter when none of what is announced is ours, or when they are lost anyway.
-  const isLost = findings.some((found) => isAboutNlri(found) && found.treatment === TREATMENT_WITHDRAW);
+  // What is wrong in attributes does not matter when none of what is announced is ours, or when they are not used.
   const isIgnored = isReachable && (isLost || (!announcesMultiprotocol && nlri.length === 0));
   // RFC 4760 §3: NEXT_HOP is ignored when only MP_REACH_NLRI announces.
   const needsNextHop = !isReachable || nlri.length > 0;

@@ -14,7 +14,7 @@ import { CANONICAL_CONTEXT, type UpdateContext } from '../../bgp/wire/update-con
 import { CARRIER_CLASSIC, UpdateReader } from '../../bgp/wire/update-reader.ts';
 import { expectedAttributes } from '../conformance/expected-attributes.ts';
 import { readOutcome } from '../conformance/update-outcome.ts';
-import { loadFuzzInput, mutate, randomFrom } from './mutate.ts';
+import { builtInSeeds, loadFuzzInput, mutate, randomFrom } from './mutate.ts';
 
 const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? 5);
 const FUZZ_SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 4294967296));
@@ -123,6 +123,12 @@ describe('fuzzing the decoder', () => {
     expect(slowest).toBeLessThan(MAX_MILLISECONDS_PER_MESSAGE);
     expect(process.memoryUsage().heapUsed - heapBefore).toBeLessThan(MAX_HEAP_GROWTH_OCTETS);
     expect(updatesUsed).toBeGreaterThan(0);
+  });
+
+  test('starts from messages that are right', () => {
+    const withPathIds = { ...CANONICAL_CONTEXT, addPathReceive: [true, false] as const };
+    for (const seed of builtInSeeds())
+      expect([decodeMessage(seed).ok, decodeMessage(seed, withPathIds).ok], toHex(seed)).toContain(true);
   });
 
   test('is the same from the same seed', () => {

@@ -3,30 +3,75 @@
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { finishMessage, startMessage } from '../../bgp/wire/header.ts';
+import { encodeKeepalive } from '../../bgp/wire/message.ts';
+import { encodeNotification, shutdownCommunicationData } from '../../bgp/wire/notification.ts';
 import { fromHex } from '../../bgp/wire/octets.ts';
+import { encodeOpen } from '../../bgp/wire/open.ts';
+import { encodeAttributes } from '../../bgp/wire/path-attributes.ts';
+import { encodeRouteRefresh } from '../../bgp/wire/route-refresh.ts';
+import { encodeEndOfRib, encodeUpdate } from '../../bgp/wire/update.ts';
 
 const FUZZ_SEEDS = new URL('../../../shared/corpora/fuzz-seeds/', import.meta.url);
 
-/** Complete messages of every type, for machines without the corpus. */
-const BUILT_IN_SEEDS = [
-  // OPEN with most capabilities, OPEN in extended form
-  '00420104fde900b40a0000022502230104000100010104000200010200400280784104000000fde94504000101030600',
-  '00260104fde900b40a000002ffff000902000601040001000100',
-  // UPDATEs: all classic attributes, IPv6, ADD-PATH, withdrawals, End-of-RIB
-  '007a02000000594001010040020a02020000fde90000fdea4003040a00000280040400000001400504000000644006' +
-    '00c007080000fde90a000002c00804fde900018009040a000001800a040a000001c010080002fde900000064c0200c0000fde90000000100000002180a0000',
-  '0050020000003980' +
-    '0e26000201102001' +
-    '0db80000000000000000000000010040fd00000000000001203000000140010100400206020100' +
-    '00fde9180a00',
-  '001d02000000064001010040020000',
-  '00200200000009800f060001011' + '00a01',
-  '0017020000' + '0000',
-  // NOTIFICATION with text, KEEPALIVE, ROUTE-REFRESH
-  '001a0306020474657374',
-  '001304',
-  '00170500010001',
-];
+/** Right messages of every type, for machines without the corpus. */
+export function builtInSeeds(): Uint8Array[] {
+  const nlri = [{ prefix: '10.0.0.0/24' }, { prefix: '192.0.2.1/32' }, { prefix: '0.0.0.0/0' }];
+  const classic = encodeAttributes({
+    origin: 'igp',
+    asPath: [
+      { type: 'sequence', asns: [65001, 4200000000] },
+      { type: 'set', asns: [1, 2] },
+    ],
+    nextHop: '10.0.0.2',
+    med: 1,
+    localPref: 100,
+    atomicAggregate: true,
+    aggregator: { as: 65001, address: '10.0.0.2' },
+    communities: ['65001:1', '65535:65281'],
+    originatorId: '10.0.0.1',
+    clusterList: ['10.0.0.1', '10.0.0.3'],
+    extendedCommunities: ['rt:65001:100'],
+    ipv6ExtendedCommunities: [`0x${'00'.repeat(20)}`],
+    aigp: '10',
+    largeCommunities: ['65001:1:2'],
+    onlyToCustomer: 65001,
+    others: [{ code: 254, flags: 0xe0, octets: 'deadbeef' }],
+  });
+  const multiprotocol = [
+    { code: 14, value: { afi: 2, safi: 1, nextHops: ['2001:db8::1', 'fe80::1'], nlri: [{ prefix: '2001:db8::/32' }] } },
+    { code: 15, value: { afi: 2, safi: 1, nlri: [{ prefix: 'fd00::/8' }] } },
+    { code: 1, value: 'egp' },
+    { code: 2, value: [{ type: 'sequence' as const, asns: [65001] }] },
+  ];
+  return [
+    encodeOpen({
+      type: 'open',
+      version: 4,
+      as: 65001,
+      myAs: 65001,
+      holdTimeSeconds: 180,
+      bgpIdentifier: 0x0a000002,
+      capabilities: [
+        { kind: 'multiprotocol', afi: 1, safi: 1 },
+        { kind: 'multiprotocol', afi: 2, safi: 1 },
+        { kind: 'four-octet-as', as: 65001 },
+        { kind: 'route-refresh' },
+        { kind: 'role', role: 'customer' },
+        { kind: 'add-path', families: [{ afi: 1, safi: 1, receive: true, send: true }] },
+      ],
+    }),
+    finishMessage(startMessage(2).uint16(0).uint16(classic.length).bytes(classic).uint16(0x080a)),
+    encodeUpdate({ attributes: multiprotocol }),
+    encodeUpdate({ withdrawn: nlri.map(({ prefix }, pathId) => ({ prefix, pathId })) }),
+    encodeUpdate({ withdrawn: nlri }),
+    encodeEndOfRib(0),
+    encodeEndOfRib(1),
+    encodeNotification({ code: 6, subcode: 2, data: shutdownCommunicationData('test') }),
+    encodeKeepalive(),
+    encodeRouteRefresh(0, 'begin'),
+  ];
+}
 
 const BUILT_IN_TOKENS = [
   'ffffffff',
@@ -43,13 +88,6 @@ const BUILT_IN_TOKENS = [
   '20',
 ];
 
-function withHeader(text: string): Uint8Array {
-  const octets = fromHex('ff'.repeat(16) + text) ?? new Uint8Array(19);
-  octets[16] = octets.length >>> 8;
-  octets[17] = octets.length & 255;
-  return octets;
-}
-
 export interface FuzzInput {
   readonly seeds: readonly Uint8Array[];
   readonly tokens: readonly Uint8Array[];
@@ -57,7 +95,7 @@ export interface FuzzInput {
 
 /** Built-in seeds and, where it is installed, the seed corpus with its dictionary. */
 export function loadFuzzInput(): FuzzInput {
-  const seeds = BUILT_IN_SEEDS.map(withHeader);
+  const seeds = builtInSeeds();
   const tokens = BUILT_IN_TOKENS.map((text) => fromHex(text) ?? new Uint8Array(0));
   if (existsSync(FUZZ_SEEDS)) {
     for (const folder of ['valid', 'malformed', 'crashers'])
