@@ -163,7 +163,9 @@ export class KernelView {
   private interfaceLost(interfaceIndex: number, family: FamilyIndex | null): void {
     this.foreign.interfaceLost(interfaceIndex, family);
     for (const own of this.own) {
-      if (family === null || own.family === family) this.follow(own.interfaceLost(interfaceIndex));
+      if (family !== null && own.family !== family) continue;
+      if (!own.interfaceLost(interfaceIndex)) this.requests.resync();
+      if (own.restoring.size > 0) this.requests.restore();
     }
   }
 

@@ -151,17 +151,19 @@ export class OwnRoutes {
     return have !== null && kernelMetric(this.family, have.metric) === metric;
   }
 
-  /** An interface went away or down, and with it every route that had no other way out. */
-  interfaceLost(interfaceIndex: number): Disturbance {
-    let result: Disturbance = 'none';
+  /**
+   * An interface went away or down, and with it every route that had no other way out: those wait to be restored. False
+   * when some route's fate cannot be told, because it has other ways out or the kernel chose its interface.
+   */
+  interfaceLost(interfaceIndex: number): boolean {
+    let isExplained = true;
     for (let handle = 1; handle < this.table.end; handle++) {
       const hops = this.installed[handle]?.hops;
-      // Interface 0: only the kernel knows where it goes out.
       if (!hops?.some((hop) => hop.interfaceIndex === interfaceIndex || hop.interfaceIndex === 0)) continue;
-      if (hops.length > 1 || hops[0].interfaceIndex === 0) return 'unexplained';
-      if (this.lost(handle) === 'restore') result = 'restore';
+      if (hops.length > 1 || hops[0].interfaceIndex === 0) isExplained = false;
+      else this.lost(handle);
     }
-    return result;
+    return isExplained;
   }
 
   /** Failed prefixes are written again; returns whether there are any. */

@@ -80,7 +80,8 @@ export function encodeRoute(
 ): void {
   const hops = entry.hops;
   const isUnicast = entry.type === 'unicast';
-  const single = isUnicast && hops.length === 1 ? hops[0] : null;
+  // A weight can only be said of a hop of a multipath route, even when it is the only one (yet).
+  const single = isUnicast && hops.length === 1 && hops[0].weight === 1 ? hops[0] : null;
   writer.beginMessage(type, flags, sequence);
   writer.u8(family === FAMILY_IPV4 ? AF_INET : AF_INET6);
   writer.u8(length);
