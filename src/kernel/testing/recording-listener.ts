@@ -33,7 +33,11 @@ export function recordingListener(): RecordingListener {
 }
 
 function describeRoute(route: KernelRoute): string {
-  const hops = route.hops.map((hop) => ` ${describeHop(hop)}`).join('');
+  // Sorted: the kernel's order of IPv6 hops depends on how the route grew.
+  const hops = route.hops
+    .map((hop) => ` ${describeHop(hop)}`)
+    .sort()
+    .join('');
   return `${formatPrefix(route.prefix)} ${route.type}${hops} proto ${route.protocol} metric ${route.metric}`;
 }
 
