@@ -14,8 +14,8 @@ import { finishMessage, startMessage } from './header.ts';
 import { decodeNlri } from './nlri.ts';
 import { fromHex, OctetWriter, toHex } from './octets.ts';
 import { decodeAttributes, encodeAttributes } from './path-attributes.ts';
-import { encodeUpdate } from './update.ts';
 import type { UpdateContext } from './update-context.ts';
+import { encodeUpdate } from './update-encode.ts';
 import { CARRIER_CLASSIC, CARRIER_MULTIPROTOCOL, UpdateReader } from './update-reader.ts';
 
 const INTERNAL: UpdateContext = {

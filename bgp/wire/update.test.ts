@@ -15,8 +15,9 @@ import { decodeMessage, encodeKeepalive } from './message.ts';
 import type { DecodedAttribute } from './message-types.ts';
 import { toHex } from './octets.ts';
 import { decodeAttributes, encodeAttributes } from './path-attributes.ts';
-import { type AttributeContent, decodeUpdate, encodeEndOfRib, encodeUpdate } from './update.ts';
+import { decodeUpdate } from './update.ts';
 import { CANONICAL_CONTEXT } from './update-context.ts';
+import { type AttributeContent, encodeEndOfRib, encodeUpdate } from './update-encode.ts';
 
 /** The attributes of a block as a message to encode holds them. */
 function contentOf(block: Uint8Array): AttributeContent[] {

@@ -10,7 +10,7 @@ import { fromHex } from '../../bgp/wire/octets.ts';
 import { encodeOpen } from '../../bgp/wire/open.ts';
 import { encodeAttributes } from '../../bgp/wire/path-attributes.ts';
 import { encodeRouteRefresh } from '../../bgp/wire/route-refresh.ts';
-import { encodeEndOfRib, encodeUpdate } from '../../bgp/wire/update.ts';
+import { encodeEndOfRib, encodeUpdate } from '../../bgp/wire/update-encode.ts';
 
 const FUZZ_SEEDS = new URL('../../../shared/corpora/fuzz-seeds/', import.meta.url);
 
