@@ -102,3 +102,21 @@ export const NOT_ADVERTISED_REASON_NAMES: readonly string[] = [
   'the cluster id of this client is in CLUSTER_LIST',
   'BLACKHOLE is not passed on to other ASes',
 ];
+
+/** Why a best path is not wanted in the kernel's table (rib/fib.ts); 0: it is. */
+export const INSTALLED = 0;
+export const NOT_INSTALLED_NO_BEST_PATH = 1;
+export const NOT_INSTALLED_FROM_KERNEL = 2;
+export const NOT_INSTALLED_CONNECTED = 3;
+export const NOT_INSTALLED_POLICY = 4;
+export const NOT_INSTALLED_NEXT_HOP = 5;
+export type NotInstalledReason = number;
+
+export const NOT_INSTALLED_REASON_NAMES: readonly string[] = [
+  'installed',
+  'no best path',
+  'learned from the kernel',
+  'directly connected',
+  'rejected by kernel policy',
+  'next hop not resolved to a gateway or interface',
+];
