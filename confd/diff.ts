@@ -12,7 +12,7 @@
  * way to another with the same peer ends first, or the two are one single change.
  */
 
-import type { SessionConfig } from '../bgp/session-config.ts';
+import { compareConfigs } from '../bgp/fsm/config-change.ts';
 import type { DesiredPeer, DesiredState, ListenAddress, OriginatedRoute } from './desired-state.ts';
 
 export type Impact = 'hitless' | 'soft' | 'reset';
@@ -48,54 +48,6 @@ export type Change =
 export type Identity = Pick<DesiredState, 'routerId' | 'localAs'>;
 /** What only describes the state. */
 export type Metadata = Pick<DesiredState, 'revision' | 'incomplete' | 'nodeName' | 'conditions'>;
-
-/**
- * Every field of a session, in one of two groups. `restart`: it is agreed with the peer in the OPEN, or is part of the
- * TCP connection. `adjust`: it matters only for how the session is run or for the next connection.
- */
-const SESSION_FIELD_GROUPS: { readonly [F in keyof SessionConfig]: 'restart' | 'adjust' } = {
-  name: 'restart',
-  description: 'adjust',
-  peerAddress: 'restart',
-  // Where the next connection goes: a peer that moves its listening port keeps the connections it has.
-  peerPort: 'adjust',
-  localAddress: 'restart',
-  interfaceName: 'restart',
-  localAs: 'restart',
-  peerAs: 'restart',
-  bgpIdentifier: 'restart',
-  // Who connects next time; an established session has no passive side.
-  passive: 'adjust',
-  enabled: 'restart',
-  families: 'restart',
-  holdTimeSeconds: 'restart',
-  keepaliveTimeSeconds: 'adjust',
-  sendHoldTimeSeconds: 'adjust',
-  connectRetryTimeSeconds: 'adjust',
-  connectDelaySeconds: 'adjust',
-  delayOpenTimeSeconds: 'adjust',
-  idleHold: 'adjust',
-  ttl: 'restart',
-  password: 'restart',
-  fourOctetAs: 'restart',
-  routeRefresh: 'restart',
-  enhancedRouteRefresh: 'restart',
-  extendedMessage: 'restart',
-  extendedNextHop: 'restart',
-  addPath: 'restart',
-  gracefulRestart: 'restart',
-  role: 'restart',
-};
-
-/** Session fields that end the session when they change. */
-export const RESTART_FIELDS = fieldsOfGroup('restart');
-/** Session fields that a running session takes over. */
-export const ADJUSTABLE_FIELDS = fieldsOfGroup('adjust');
-
-function fieldsOfGroup(group: 'restart' | 'adjust'): readonly (keyof SessionConfig)[] {
-  const fields = Object.keys(SESSION_FIELD_GROUPS) as (keyof SessionConfig)[];
-  return fields.filter((name) => SESSION_FIELD_GROUPS[name] === group);
-}
 
 /** Equality of plain data. Policies are shared between sessions, so the same object is the usual case. */
 function same(a: unknown, b: unknown): boolean {
@@ -245,24 +197,24 @@ function planChangedPeer(
   isSame: ObjectComparison,
 ): void {
   const { name } = peer.session;
-  const restart = changedFields(old.session, peer.session, RESTART_FIELDS);
+  // Which field ends a session is for the session machine to say (bgp/fsm/config-change.ts).
+  const { fields: changed, resetFields: restart } = compareConfigs(old.session, peer.session);
   const policy = changedPolicyFields(old.policy, peer.policy, isSame);
-  const adjust = changedFields(old.session, peer.session, ADJUSTABLE_FIELDS);
   if (restart.length > 0) {
     // A session that is down on both sides of the change has nothing to lose.
     const impact = old.session.enabled ? 'reset' : 'hitless';
-    const fields = [...restart, ...adjust, ...policy];
+    const fields = [...changed, ...policy];
     const reason = `${name}: ${restart.join(', ')} can only change with a new session`;
     const givesWay = old.session.enabled && !peer.session.enabled && taken.has(old.session.peerAddress);
     const turn = givesWay ? plan.givingWay : plan.restarted;
     turn.push({ kind: 'peer-restart', impact, reason, peer, fields });
     return;
   }
-  if (adjust.length > 0) {
-    const reason = `${name}: ${adjust.join(', ')} taken over by the running session`;
+  if (changed.length > 0) {
+    const reason = `${name}: ${changed.join(', ')} taken over by the running session`;
     // The policy is still the old one at this step, so that each change does what its label says.
     const adjusted = { session: peer.session, policy: old.policy };
-    plan.policies.push({ kind: 'peer-adjust', impact: 'hitless', reason, peer: adjusted, fields: adjust });
+    plan.policies.push({ kind: 'peer-adjust', impact: 'hitless', reason, peer: adjusted, fields: changed });
   }
   if (policy.length > 0) {
     const reason = `${name}: ${policy.join(', ')} evaluated anew`;
