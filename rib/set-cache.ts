@@ -58,11 +58,6 @@ export class SetCache {
     this.#detail[slot] = detail;
   }
 
-  /** Forgets everything. */
-  clear(): void {
-    this.#set.fill(0);
-  }
-
   /** Grows to the store's size, forgetting what there was: it comes back at the cost of one rewrite each. */
   #resize(): void {
     let slots = Math.max(this.#slots * 2, FIRST_SLOTS);
