@@ -26,7 +26,7 @@ function count(aspect: Aspect, outcome: 'green' | 'missing' | 'red'): void {
   if (line !== undefined) line[outcome]++;
 }
 
-if (!existsSync(folder)) {
+if (!existsSync(folder) && process.env.CALICO_CASES === undefined) {
   test.skip(`the cases are not at ${folder}; set CALICO_CASES`, () => {});
 } else {
   const cases = loadCases(folder);
