@@ -64,8 +64,8 @@ describe.each(FAMILIES)('%s', (_name, family, prefix) => {
 test('a table that grows over several steps keeps every prefix under its handle', () => {
   const table = new PrefixTable(FAMILY_IPV4, 99);
   const total = 300_000;
-  for (let i = 0; i < total; i++) expect(table.insert((i << 8) | 0, 0, 0, 0, 24) === i + 1).toBe(true);
   let wrong = 0;
+  for (let i = 0; i < total; i++) if (table.insert(i << 8, 0, 0, 0, 24) !== i + 1) wrong++;
   for (let i = 0; i < total; i++) if (table.find((i << 8) >>> 0, 0, 0, 0, 24) !== i + 1) wrong++;
   expect([wrong, table.count]).toEqual([0, total]);
   expect(table.octetsPerPrefix).toBeLessThan(20);

@@ -81,9 +81,6 @@ export class Rib {
   readonly #walks: readonly [RowWalk, RowWalk];
   readonly #compiler: PolicyCompiler | null;
   readonly #consumers: PrefixConsumer[] = [];
-  /** By `key(peer, family)`: the epoch that began with the end of the session, or with a refresh. */
-  readonly #retainedSince = new Map<number, number>();
-  readonly #refreshingSince = new Map<number, number>();
   readonly #retired: PeerIndex[] = [];
   /** Next hop to resolve again; 0: none. */
   #resolveFrom = 0;
@@ -158,9 +155,7 @@ export class Rib {
     for (const family of FAMILIES) {
       if (isChanged) this.#walks[family].select(peer);
       // RFC 4724 4.2: without the F bit in the new OPEN there is nothing left to be patient for.
-      if (this.#retainedSince.has(key(peer, family)) && !keepsForwarding(session, family)) {
-        this.sweepStale(peer, family);
-      }
+      if (!keepsForwarding(session, family)) this.sweepStale(peer, family);
     }
   }
 
@@ -168,15 +163,7 @@ export class Rib {
   sessionDown(peer: PeerIndex, retain: readonly [boolean, boolean]): void {
     const state = this.peers.get(peer);
     if (state !== null) state.isUp = false;
-    for (const family of FAMILIES) {
-      const walk = this.#walks[family];
-      this.#refreshingSince.delete(key(peer, family));
-      // RFC 4724 4.2: what was stale before the second loss is removed.
-      this.sweepStale(peer, family);
-      const epoch = walk.beginEpoch(peer);
-      if (retain[family]) this.#retainedSince.set(key(peer, family), epoch);
-      else walk.sweepBefore(peer, epoch);
-    }
+    for (const family of FAMILIES) this.#walks[family].endSession(peer, retain[family]);
   }
 
   /**
@@ -199,28 +186,27 @@ export class Rib {
 
   /** Removes what the peer has not announced again since its session was lost: End-of-RIB or a timer says it is time. */
   sweepStale(peer: PeerIndex, family: FamilyIndex): void {
-    const epoch = this.#retainedSince.get(key(peer, family));
-    if (epoch === undefined) return;
-    this.#retainedSince.delete(key(peer, family));
-    this.#walks[family].sweepBefore(peer, epoch);
+    this.#walks[family].sweepRetained(peer);
   }
 
   /** The restart timer is over but long-lived graceful restart goes on: stale paths get LLGR_STALE or go (NO_LLGR). */
   beginLongLivedStale(peer: PeerIndex, family: FamilyIndex): void {
-    if (this.#retainedSince.has(key(peer, family))) this.#walks[family].longLivedStale(peer);
+    this.#walks[family].longLivedStale(peer);
+  }
+
+  /** True while paths of a lost session are kept: until End-of-RIB, sweepStale or the next loss. */
+  isRetaining(peer: PeerIndex, family: FamilyIndex): boolean {
+    return this.#walks[family].isRetaining(peer);
   }
 
   /** Beginning of a refresh (BoRR), or of a resync of a local source. */
   beginRefresh(peer: PeerIndex, family: FamilyIndex): void {
-    this.#refreshingSince.set(key(peer, family), this.#walks[family].beginEpoch(peer));
+    this.#walks[family].beginRefresh(peer);
   }
 
   /** End of a refresh: what was not announced again since its beginning is removed. */
   endRefresh(peer: PeerIndex, family: FamilyIndex): void {
-    const epoch = this.#refreshingSince.get(key(peer, family));
-    if (epoch === undefined) return;
-    this.#refreshingSince.delete(key(peer, family));
-    this.#walks[family].sweepBefore(peer, epoch);
+    this.#walks[family].endRefresh(peer);
   }
 
   /**
@@ -376,10 +362,6 @@ export class Rib {
             });
     }
   }
-}
-
-function key(peer: PeerIndex, family: FamilyIndex): number {
-  return peer * 2 + family;
 }
 
 /** Does the peer say in its new OPEN that it kept forwarding for the family (RFC 4724 3, RFC 9494 3)? */

@@ -13,14 +13,24 @@ import type { NextHopTable } from './next-hop.ts';
 import { EPOCH_MASK, type PathRow, ROW_EPOCH_SHIFT, ROW_LLGR } from './paths.ts';
 import { FIRST_BGP_PEER, type PeerIndex, type PeerTable } from './peer-table.ts';
 
-/** Remove paths that are older than #sweepEpoch. */
+/** Remove paths announced before the sweep mark. */
 const TASK_SWEEP = 1;
 /** Evaluate import again. */
 const TASK_EVALUATE = 2;
-/** Stale paths become long-lived stale. */
+/** Paths announced before the long-lived mark become long-lived stale. */
 const TASK_LONG_LIVED = 4;
 /** Select the best path of their prefixes again. */
 const TASK_SELECT = 8;
+
+/** Per peer, epochs that mean something: `older` paths are the ones that were last announced before it. */
+const MARK_SWEEP = 0;
+const MARK_LONG_LIVED = 1;
+/** The end of the session whose paths are retained. */
+const MARK_RETAINED = 2;
+/** The beginning of a refresh. */
+const MARK_REFRESH = 3;
+const MARKS = 4;
+const NO_MARK = -1;
 
 /** A position of the cursor is LAP times its rounds plus the row. */
 const LAP = 2 ** 32;
@@ -28,8 +38,8 @@ const LAP = 2 ** 32;
 /** Rows looked at, and rows worked on, between two looks at the clock. */
 const ROWS_PER_CHECK = 4096;
 const CHANGES_PER_CHECK = 64;
-/** An epoch has 16 values; after so many the peer's paths are renumbered at once. */
-const EPOCHS_BEFORE_RENUMBER = 14;
+/** An epoch has 16 values: before they run out, the peer's paths are renumbered. */
+const EPOCHS_BEFORE_RENUMBER = EPOCH_MASK - 1;
 
 export class RowWalk {
   readonly #rib: LocRib;
@@ -39,9 +49,9 @@ export class RowWalk {
   readonly #evaluation: ImportEvaluation;
   #cursor: PathRow;
   #laps: number;
-  /** By peer: TASK bits, what to sweep, the position at which the round is over. */
+  /** By peer: TASK bits; by peer * MARKS + MARK: epochs or NO_MARK; by peer: where its round is over. */
   #tasks: Uint8Array;
-  #sweepEpoch: Uint8Array;
+  #marks: Int8Array;
   readonly #finishAt: Map<PeerIndex, number>;
   /** -1: no next hop has changed. */
   #nextHopsFinishAt: number;
@@ -64,7 +74,7 @@ export class RowWalk {
     this.#cursor = 1;
     this.#laps = 0;
     this.#tasks = new Uint8Array(capacity);
-    this.#sweepEpoch = new Uint8Array(capacity);
+    this.#marks = new Int8Array(capacity * MARKS).fill(NO_MARK);
     this.#finishAt = new Map();
     this.#nextHopsFinishAt = -1;
     this.#epochs = new Uint8Array(capacity);
@@ -87,41 +97,57 @@ export class RowWalk {
     if (peer >= this.#tasks.length) {
       const capacity = grownCapacity(peer + 1);
       this.#tasks = grownUint8(this.#tasks, capacity);
-      this.#sweepEpoch = grownUint8(this.#sweepEpoch, capacity);
       this.#epochs = grownUint8(this.#epochs, capacity);
+      const marks = new Int8Array(capacity * MARKS).fill(NO_MARK);
+      marks.set(this.#marks);
+      this.#marks = marks;
     }
+    this.#marks.fill(NO_MARK, peer * MARKS, (peer + 1) * MARKS);
+    this.#tasks[peer] = 0;
+    this.#epochs[peer] = 0;
   }
 
-  /** All paths of the peer are stale from now on; returns its new epoch. */
-  beginEpoch(peer: PeerIndex): number {
-    const rib = this.#rib;
-    if (rib.received[peer] === 0) return rib.epoch[peer];
-    if (++this.#epochs[peer] > EPOCHS_BEFORE_RENUMBER) this.#renumber(peer);
-    rib.epoch[peer] = (rib.epoch[peer] + 1) & EPOCH_MASK;
-    rib.staleCount[peer] = rib.received[peer];
-    return rib.epoch[peer];
+  /** The session is lost. All paths are stale; they are removed, or retained until sweepRetained. */
+  endSession(peer: PeerIndex, isRetaining: boolean): void {
+    this.#marks[peer * MARKS + MARK_REFRESH] = NO_MARK;
+    // RFC 4724 4.2: what was stale before the second loss is removed.
+    this.sweepRetained(peer);
+    this.#beginEpoch(peer);
+    const mark = peer * MARKS + MARK_RETAINED;
+    this.#marks[mark] = this.#rib.epoch[peer];
+    if (!isRetaining) this.sweepRetained(peer);
   }
 
-  /** Removes the peer's paths that were last announced before `epoch` (from beginEpoch). */
-  sweepBefore(peer: PeerIndex, epoch: number): void {
-    if (this.#rib.staleCount[peer] === 0) {
-      this.#epochs[peer] = 0;
-      return;
-    }
-    const current = this.#rib.epoch[peer];
-    const isWider =
-      (this.#tasks[peer] & TASK_SWEEP) === 0 ||
-      ((current - epoch) & EPOCH_MASK) < ((current - this.#sweepEpoch[peer]) & EPOCH_MASK);
-    if (isWider) this.#sweepEpoch[peer] = epoch;
-    this.#add(peer, TASK_SWEEP);
+  isRetaining(peer: PeerIndex): boolean {
+    return this.#marks[peer * MARKS + MARK_RETAINED] !== NO_MARK;
+  }
+
+  /** Removes retained paths that were not announced again. */
+  sweepRetained(peer: PeerIndex): void {
+    this.#sweepBefore(peer, peer * MARKS + MARK_RETAINED);
+  }
+
+  /** Retained paths that were not announced again become long-lived stale. */
+  longLivedStale(peer: PeerIndex): void {
+    const epoch = this.#marks[peer * MARKS + MARK_RETAINED];
+    if (epoch === NO_MARK || this.#rib.staleCount[peer] === 0) return;
+    this.#marks[peer * MARKS + MARK_LONG_LIVED] = epoch;
+    this.#add(peer, TASK_LONG_LIVED);
+  }
+
+  /** From now on it is remembered which paths the peer announces again. */
+  beginRefresh(peer: PeerIndex): void {
+    this.#beginEpoch(peer);
+    this.#marks[peer * MARKS + MARK_REFRESH] = this.#rib.epoch[peer];
+  }
+
+  /** Removes paths that were not announced again since beginRefresh. */
+  endRefresh(peer: PeerIndex): void {
+    this.#sweepBefore(peer, peer * MARKS + MARK_REFRESH);
   }
 
   evaluate(peer: PeerIndex): void {
     if (this.#rib.received[peer] !== 0) this.#add(peer, TASK_EVALUATE);
-  }
-
-  longLivedStale(peer: PeerIndex): void {
-    if (this.#rib.staleCount[peer] !== 0) this.#add(peer, TASK_LONG_LIVED);
   }
 
   /** What the decision process compares of the peer itself has changed. */
@@ -167,6 +193,32 @@ export class RowWalk {
     return this.#laps * LAP + this.#cursor;
   }
 
+  /** All paths of the peer are stale from now on. */
+  #beginEpoch(peer: PeerIndex): void {
+    const rib = this.#rib;
+    if (rib.received[peer] === 0) return;
+    if (++this.#epochs[peer] > EPOCHS_BEFORE_RENUMBER) this.#renumber(peer);
+    rib.epoch[peer] = (rib.epoch[peer] + 1) & EPOCH_MASK;
+    rib.staleCount[peer] = rib.received[peer];
+  }
+
+  /** Uses up the mark: paths older than it are to be removed. */
+  #sweepBefore(peer: PeerIndex, mark: number): void {
+    const epoch = this.#marks[mark];
+    this.#marks[mark] = NO_MARK;
+    if (epoch === NO_MARK || this.#rib.staleCount[peer] === 0) return;
+    const sweep = peer * MARKS + MARK_SWEEP;
+    // A sweep that is still going on and removes more goes on removing more.
+    const isWider = this.#marks[sweep] === NO_MARK || this.#markAge(peer, mark, epoch) < this.#markAge(peer, sweep);
+    if (isWider) this.#marks[sweep] = epoch;
+    this.#add(peer, TASK_SWEEP);
+  }
+
+  /** Paths of a higher age are older than the mark. */
+  #markAge(peer: PeerIndex, mark: number, epoch: number = this.#marks[mark]): number {
+    return (this.#rib.epoch[peer] - epoch) & EPOCH_MASK;
+  }
+
   #add(peer: PeerIndex, task: number): void {
     this.#tasks[peer] |= task;
     this.#finishAt.set(peer, this.#position + LAP);
@@ -180,7 +232,8 @@ export class RowWalk {
       if (finishAt > position && received[peer] !== 0 && !isSwept) continue;
       this.#finishAt.delete(peer);
       this.#tasks[peer] = 0;
-      if (staleCount[peer] === 0) this.#epochs[peer] = 0;
+      this.#marks[peer * MARKS + MARK_SWEEP] = NO_MARK;
+      this.#marks[peer * MARKS + MARK_LONG_LIVED] = NO_MARK;
     }
     if (this.#nextHopsFinishAt >= 0 && this.#nextHopsFinishAt <= position) this.#nextHopsFinishAt = -1;
   }
@@ -190,14 +243,15 @@ export class RowWalk {
     const rib = this.#rib;
     const peer = rib.paths.rowPeer[row];
     const age = rib.age(row);
-    if ((task & TASK_SWEEP) !== 0 && age > ((rib.epoch[peer] - this.#sweepEpoch[peer]) & EPOCH_MASK)) {
+    if ((task & TASK_SWEEP) !== 0 && age > this.#markAge(peer, peer * MARKS + MARK_SWEEP)) {
       rib.remove(row);
       return true;
     }
-    if ((task & TASK_LONG_LIVED) !== 0 && age !== 0) rib.paths.rowFlags[row] |= ROW_LLGR;
+    const isLongLived = (task & TASK_LONG_LIVED) !== 0 && age > this.#markAge(peer, peer * MARKS + MARK_LONG_LIVED);
+    if (isLongLived) rib.paths.rowFlags[row] |= ROW_LLGR;
     const isChangedHop = isNextHopWork && this.#hasChangedNextHop(row);
     const isSelecting = isChangedHop || (task & TASK_SELECT) !== 0;
-    const isEvaluating = isChangedHop || (task & (TASK_EVALUATE | TASK_LONG_LIVED)) !== 0;
+    const isEvaluating = isChangedHop || isLongLived || (task & TASK_EVALUATE) !== 0;
     if (!isSelecting && !isEvaluating) return false;
     const prefix = rib.paths.rowPrefix[row];
     if (isEvaluating && !this.#evaluateRow(row)) rib.remove(row);
@@ -235,21 +289,29 @@ export class RowWalk {
     return true;
   }
 
-  /** Makes room in the peer's epochs: two are left, stale and current. Sweeps that are pending happen now. */
+  /**
+   * Makes room in the peer's epochs: paths and marks keep their order among each other, everything between two marks
+   * becomes one epoch. The only work on all rows that is done at once: two octets a row, once in a dozen losses.
+   */
   #renumber(peer: PeerIndex): void {
     const rib = this.#rib;
     const paths = rib.paths;
     const current = rib.epoch[peer];
-    const stale = (current - 1) & EPOCH_MASK;
-    const isSweeping = (this.#tasks[peer] & TASK_SWEEP) !== 0;
-    const sweepAge = (current - this.#sweepEpoch[peer]) & EPOCH_MASK;
+    const ages = [0];
+    for (let mark = 0; mark < MARKS; mark++) {
+      if (this.#marks[peer * MARKS + mark] !== NO_MARK) ages.push(this.#markAge(peer, peer * MARKS + mark));
+    }
+    const marksBelow = (age: number): number => new Set(ages.filter((other) => other < age)).size;
+    for (let mark = 0; mark < MARKS; mark++) {
+      const at = peer * MARKS + mark;
+      if (this.#marks[at] !== NO_MARK) this.#marks[at] = (current - marksBelow(this.#markAge(peer, at))) & EPOCH_MASK;
+    }
+    const newAge = Uint8Array.from({ length: EPOCH_MASK + 1 }, (_, age) => marksBelow(age));
     for (let row = 1; row < paths.end; row++) {
       if (paths.rowPeer[row] !== peer || paths.rowPrefix[row] === 0) continue;
-      const age = rib.age(row);
-      if (isSweeping && age > sweepAge) rib.remove(row);
-      else if (age > 1) paths.rowFlags[row] = (paths.rowFlags[row] & ROW_LLGR) | (stale << ROW_EPOCH_SHIFT);
+      const epoch = (current - newAge[rib.age(row)]) & EPOCH_MASK;
+      paths.rowFlags[row] = (paths.rowFlags[row] & ROW_LLGR) | (epoch << ROW_EPOCH_SHIFT);
     }
-    this.#tasks[peer] &= ~TASK_SWEEP;
-    this.#epochs[peer] = 2;
+    this.#epochs[peer] = MARKS + 2;
   }
 }
