@@ -62,13 +62,13 @@ export class LabNetwork {
     for (const { name, workload4, workload6 } of nodes) this.#workload(name, workload4, workload6);
   }
 
-  /** A pod as Calico and Felix make it: host side without address, /32 route with Felix's priority, proxy ARP. */
+  /** A pod as Calico and Felix make it: default route to 169.254.1.1, which the host side answers for, /32 host route. */
   #workload(node: string, ipv4: string, ipv6: string | null): void {
     const pod = `${node}-pod`;
     this.#add(pod);
     this.#link(pod, 'eth0', node, 'cali1');
-    this.#set(node, 'net/ipv4/conf/cali1/proxy_arp', '1');
-    this.#set(node, 'net/ipv6/conf/cali1/proxy_ndp', '1');
+    // Calico relies on proxy ARP, which answers only where the host has a default route; a lab node has none.
+    this.#ip(node, 'address', 'add', '169.254.1.1/32', 'dev', 'cali1', 'scope', 'link');
     this.#ip(node, 'route', 'add', `${ipv4}/32`, 'dev', 'cali1', 'scope', 'link', 'proto', 'boot', 'metric', '1024');
     this.#ip(pod, 'address', 'add', `${ipv4}/32`, 'dev', 'eth0');
     this.#ip(pod, 'route', 'add', '169.254.1.1', 'dev', 'eth0', 'scope', 'link');

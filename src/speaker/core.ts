@@ -11,6 +11,7 @@ import type { DesiredState, KernelConfig } from '../../confd/desired-state.ts';
 import type { GroupSettings } from '../../rib/export-hook.ts';
 import { ExportContext } from '../../rib/export-rules.ts';
 import { exportKey, exportSettingsOf } from '../../rib/export-settings.ts';
+import { FibDesired, type FibSink } from '../../rib/fib.ts';
 import { importPolicyCompiler } from '../../rib/import-policy.ts';
 import { ALWAYS_RESOLVABLE } from '../../rib/next-hop.ts';
 import type { PeerIndex } from '../../rib/peer-table.ts';
@@ -23,7 +24,6 @@ import type { Fib, FibStartError } from '../kernel/fib.ts';
 import { createFibNone } from '../kernel/fib-none.ts';
 import type { Log } from '../log/log.ts';
 import type { Clock } from './clock.ts';
-import { FibDesired, type FibSink } from './fib-null.ts';
 import { KernelSync } from './kernel-sync.ts';
 import type { PeerDriver } from './peer-driver.ts';
 

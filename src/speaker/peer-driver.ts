@@ -257,7 +257,7 @@ export class PeerDriver implements ConnectionOwner {
       return;
     }
     const { family, subtype } = result.message;
-    this.dispatch({ type: 'routeRefreshReceived', connectionId, refresh: result.message });
+    this.dispatch({ type: 'routeRefreshReceived', connectionId });
     if (connection !== this.connection || family === null || subtype === 'unknown') return;
     const index = familyIndex(family);
     if (this.session?.families[index]) this.#host.refreshReceived(this, index, subtype);
