@@ -108,11 +108,13 @@ class FibNetlink implements Fib {
   /** False from a failed dump until the next whole one: then nothing is written. */
   private isTableKnown = false;
   private resyncWanted: ResyncReason | null = null;
-  private lastResyncAtMs = 0;
+  private lastResyncAtMs = Number.NEGATIVE_INFINITY;
   private resyncTimer: NodeJS.Timeout | null = null;
   private restoreTimer: NodeJS.Timeout | null = null;
   private retryTimer: NodeJS.Timeout | null = null;
   private retryDelayMs = RETRY_FIRST_MS;
+  private isRetrySoon = false;
+  private lastRetryAtMs = Number.NEGATIVE_INFINITY;
   private settleWaiters: (() => void)[] = [];
   private resyncWaiters: (() => void)[] = [];
   private isClosed = false;
@@ -299,10 +301,12 @@ class FibNetlink implements Fib {
 
   /** Links, addresses or foreign routes changed: refused routes get another chance, once the dust has settled. */
   private retrySoon(): void {
-    if (this.view.own[0].failures.size + this.view.own[1].failures.size === 0) return;
+    if (this.isRetrySoon || this.view.own[0].failures.size + this.view.own[1].failures.size === 0) return;
     if (this.retryTimer !== null) clearTimeout(this.retryTimer);
+    this.isRetrySoon = true;
     this.retryDelayMs = RETRY_FIRST_MS;
-    this.startRetryTimer(RETRY_SOON_MS);
+    // Not more often than every second, or a busy table would keep us writing what is refused again.
+    this.startRetryTimer(Math.max(RETRY_SOON_MS, this.lastRetryAtMs + RETRY_FIRST_MS - performance.now()));
   }
 
   private scheduleRetry(): void {
@@ -317,6 +321,8 @@ class FibNetlink implements Fib {
   private startRetryTimer(delayMs: number): void {
     this.retryTimer = setTimeout(() => {
       this.retryTimer = null;
+      this.isRetrySoon = false;
+      this.lastRetryAtMs = performance.now();
       for (const own of this.view.own) own.retryFailed();
       this.scheduleWork();
     }, delayMs);

@@ -122,7 +122,16 @@ function loadSyscalls(): Syscalls {
     setns: (descriptor) => checked(setns(descriptor, CLONE_NEWNET)),
     memoryAddress: (octets) => koffi.address(octets),
     poll: (descriptor, event, ready) =>
-      koffi.node.poll(descriptor, event === 'readable' ? { readable: true } : { writable: true }, () => ready()),
+      koffi.node.poll(descriptor, event === 'readable' ? { readable: true } : { writable: true }, () => {
+        try {
+          ready();
+        } catch (error) {
+          // koffi drops what its callbacks throw; a bug must end the process as everywhere else.
+          process.nextTick(() => {
+            throw error;
+          });
+        }
+      }),
   };
 }
 
