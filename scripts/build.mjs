@@ -1,7 +1,8 @@
 // Bundles the daemon, the CLI and the lab into dist/ with esbuild: one entry file each, code that a mode does not
 // need in chunks of their own that are loaded on demand. Types are checked by `npm run typecheck`, not here.
-import { build } from 'esbuild';
+
 import { mkdir, readFile, rm } from 'node:fs/promises';
+import { build } from 'esbuild';
 
 const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
 const outdir = new URL('../dist/', import.meta.url).pathname;
@@ -19,7 +20,8 @@ await build({
   chunkNames: 'chunk-[name]-[hash]',
   // koffi ships its own binaries and must be found in node_modules.
   external: ['koffi'],
-  minifySyntax: true,
+  minify: true,
+  keepNames: true,
   sourcemap: 'linked',
   legalComments: 'none',
   define: { PEREGRINE_VERSION: JSON.stringify(version) },

@@ -6,7 +6,7 @@
  * there at all is normal, and a bad field costs only itself.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { type FieldIssue, field, flag, list, oneOf, requiredText, type Shape, section } from './schema.ts';
 import { passwordReference, type SecretKeyRef } from './secret.ts';
 import { parseAsNumber, parseCidr, parseDurationSeconds, parseInteger } from './values.ts';

@@ -5,7 +5,7 @@
  * are kept here close to how they are written; derive/filters.ts turns them into policy statements.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FamilyName } from '../../bgp/family.ts';
 import { MAX_ROUTE_PRIORITY } from './bgp-configuration.ts';
 import { field, list, oneOf, requiredField, requiredText, type Shape, section } from './schema.ts';

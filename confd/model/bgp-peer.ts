@@ -6,7 +6,7 @@
  * more than its author wrote.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseSelector, type Selector } from '../selector.ts';
 import { type FieldIssue, field, flag, list, oneOf, requiredText, type Shape, text } from './schema.ts';
 import { passwordReference, type SecretKeyRef } from './secret.ts';

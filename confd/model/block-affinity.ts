@@ -6,7 +6,7 @@
  * with an unknown state is refused, which is as good as pending: nothing is originated for it.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { oneOf, requiredField, requiredText, type Shape } from './schema.ts';
 import { parseCidr } from './values.ts';
 

@@ -7,7 +7,7 @@
  * guessing it would send traffic the wrong way.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { flag, oneOf, requiredField, requiredText, type Shape } from './schema.ts';
 import { parseCidr } from './values.ts';
 

@@ -7,7 +7,7 @@
  * annotation costs only itself: the node then has none.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { field, type LenientResult, list, parseLeniently, requiredText, type Shape, section } from './schema.ts';
 import {
   type InterfaceAddress,

@@ -6,7 +6,7 @@
  * Absent, null and empty text are the same thing in Kubernetes and Calico objects, and mean the default.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Something wrong at one place of one resource. */
 export interface FieldIssue {

@@ -5,7 +5,7 @@
  * octets of one key; a trailing newline is part of it. Values never appear in conditions or logs.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { field, requiredText, type Shape, section, text } from './schema.ts';
 
 /** `secretKeyRef` of a password. Empty parts refer to nothing, which is reported when the session is made. */

@@ -5,7 +5,7 @@
  * to-desired-state.ts turn it into the DesiredState that the speaker knows. Calico's resources never pass through here.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseAddress, parseIpv4, parsePrefix } from '../../bgp/ip.ts';
 
 const address = z.string().refine((text) => parseAddress(text) !== null, 'wanted an IPv4 or IPv6 address');

@@ -8,27 +8,9 @@
 
 import type { FamilyIndex } from '../../bgp/family.ts';
 import type { IpAddress, Prefix } from '../../bgp/ip.ts';
+import type { FibEntry, FibHop, FibServices, FibSink } from '../../rib/fib.ts';
 
-/** One next hop of a route that we want in the kernel. */
-export interface FibHop {
-  /** Null: the destination is directly reachable through the interface. May be IPv6 for an IPv4 route (RFC 8950). */
-  readonly gateway: IpAddress | null;
-  /** 0 lets the kernel find the interface of the gateway. */
-  readonly interfaceIndex: number;
-  /** The gateway counts as reachable on the interface although no connected prefix covers it. */
-  readonly onlink: boolean;
-  /** Share of the traffic in a multipath route, 1..256. */
-  readonly weight: number;
-}
-
-/** What a prefix should look like in the kernel. Equal contents may be one shared object. */
-export interface FibEntry {
-  readonly type: 'unicast' | 'blackhole';
-  /** Kernel route priority; 0 is the kernel's default (0 for IPv4, 1024 for IPv6). */
-  readonly metric: number;
-  /** Empty for `blackhole`, one or more for `unicast`. */
-  readonly hops: readonly FibHop[];
-}
+export type { FibEntry, FibHop } from '../../rib/fib.ts';
 
 export type KernelRouteType = 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
 
@@ -132,7 +114,7 @@ export interface FibStartError {
   readonly error: string;
 }
 
-export interface Fib {
+export interface Fib extends FibSink, FibServices {
   readonly backend: 'netlink' | 'none';
   /** Reads links, addresses and routes (telling the listener), then follows them. Wishes given before are kept. */
   start(): Promise<FibStartResult | FibStartError>;
