@@ -14,7 +14,7 @@ import type { PathRow } from './paths.ts';
 import { ACCEPT_ALL_IMPORT, type ImportPolicy } from './policy-hook.ts';
 import type { Rib } from './rib.ts';
 
-const PREFIXES = ['10.0.0.0/8', '10.1.0.0/16', '198.51.100.0/24', '0.0.0.0/0', '203.0.113.7/32'];
+const PREFIXES = ['10.0.0.0/8', '198.51.100.0/24', '0.0.0.0/0'];
 const PEERS = [
   { name: 'e1', as: 65001, bgpIdentifier: '1.1.1.1', address: '192.0.2.1' },
   { name: 'e2', as: 65001, bgpIdentifier: '1.1.1.1', address: '192.0.2.2' },
@@ -44,8 +44,8 @@ const peer = fc.nat(PEERS.length - 1);
 const prefix = fc.nat(PREFIXES.length - 1);
 const pathId = fc.integer({ min: 0, max: 2 });
 const attributes: fc.Arbitrary<Attributes> = fc.record({
-  asPath: fc.constantFrom([65001], [65002], [65001, 65002], [65002, 65001], [65001, LOCAL_AS], []),
-  localPref: fc.constantFrom(50, 100),
+  asPath: fc.constantFrom([65001], [65002], [65003], [65001], [65002], [65001, 65002], [65001, LOCAL_AS], []),
+  localPref: fc.constantFrom(50, 100, 100, 100),
   med: fc.constantFrom(0, 1, 2),
   nextHop: fc.constantFrom('192.0.2.1', '192.0.2.2', '192.0.2.3'),
   communities: fc.constantFrom([], [NO_LLGR], [0xfde80001]),
@@ -89,7 +89,11 @@ class World {
   readonly isUp = PEERS.map(() => true);
   readonly isRetained = PEERS.map(() => false);
   readonly isRefreshing = PEERS.map(() => false);
-  readonly costs = new Map<number, number | null>();
+  readonly costs = new Map<number, number | null>([
+    [1, 1],
+    [2, 2],
+    [3, 3],
+  ]);
   /** What a consumer of best paths believes: prefix to peer and octets. */
   readonly heard = new Map<string, string>();
   readonly alwaysCompareMed: boolean;

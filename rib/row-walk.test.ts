@@ -92,14 +92,14 @@ describe('the end of a session', () => {
       bench.rib.sessionDown(peer, [true, true]);
       bench.up(peer, { forwardingPreserved: [0, 1] });
       bench.announce(peer, PREFIX, { med: i });
-      if (i % 7 === 0) bench.announce(peer, `10.${i}.0.0/16`, {});
+      if (i % 8 === 1) bench.announce(peer, `10.${i}.0.0/16`, {});
       if (i % 5 === 0) bench.rib.beginRefresh(peer, 0);
     }
     bench.update(peer, { endOfRib: 0 });
     bench.settle();
-    // 49 is a multiple of 7: announced after the last loss.
+    // Announced after the last loss: PREFIX and 49, which is 1 modulo 8.
     expect(counters(bench, peer).received).toBe(2);
-    expect(['10.49.0.0/16', '10.42.0.0/16', '10.0.0.0/8'].map((p) => bench.best(p))).toEqual(['p', null, null]);
+    expect(['10.49.0.0/16', '10.33.0.0/16', '10.0.0.0/8'].map((p) => bench.best(p))).toEqual(['p', null, null]);
   });
 
   test('long-lived stale paths lose to any other, carry LLGR_STALE, and go with NO_LLGR', () => {
@@ -130,6 +130,38 @@ describe('the end of a session', () => {
     bench.announce(again, PREFIX);
     bench.settle();
     expect([bench.rib.peers.get(peer), bench.best(PREFIX), bench.best('10.0.0.0/8')]).toEqual([null, 'p', null]);
+  });
+
+  test('any number of refreshes keeps retained, pending and current paths apart', () => {
+    const bench = new RibBench();
+    const peer = bench.peer({ name: 'p' });
+    bench.update(peer, { announced: ['10.0.0.0/16', '10.1.0.0/16'] });
+    bench.rib.sessionDown(peer, [true, true]);
+    bench.up(peer, { forwardingPreserved: [0] });
+    bench.announce(peer, '10.1.0.0/16', { med: 1 });
+    bench.announce(peer, '10.2.0.0/16', {});
+    for (let i = 0; i < 40; i++) bench.rib.beginRefresh(peer, 0);
+    bench.announce(peer, '10.3.0.0/16', {});
+    const present = (): number[] => [0, 1, 2, 3].filter((i) => bench.best(`10.${i}.0.0/16`) !== null);
+    bench.rib.sweepStale(peer, 0);
+    bench.settle();
+    expect(present()).toEqual([1, 2, 3]);
+    bench.rib.endRefresh(peer, 0);
+    bench.settle();
+    expect(present()).toEqual([3]);
+  });
+
+  test('work that is given while the cursor is half way reaches every path', () => {
+    const bench = new RibBench();
+    const [one, two] = ['one', 'two'].map((name) => bench.peer({ name }));
+    const block = (i: number): string[] => Array.from({ length: 300 }, (_, j) => `10.${i}.${j >> 8}.${j & 255}/32`);
+    bench.update(one, { announced: block(1) });
+    bench.update(two, { announced: block(2) });
+    bench.rib.sessionDown(two, [false, false]);
+    bench.rib.runSlice(deadlineAfter(2));
+    bench.rib.sessionDown(one, [false, false]);
+    bench.settle();
+    expect([counters(bench, one).received, counters(bench, two).received]).toEqual([0, 0]);
   });
 
   test('a slice ends when its time is over', () => {
