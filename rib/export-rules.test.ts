@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ATTRIBUTE_ORIGIN, FLAG_TRANSITIVE } from '../bgp/iana.ts';
 import type { PathAttributes } from '../bgp/wire/path-attributes.ts';
 import type { ExportSettings } from './export-rules.ts';
 import { address, CLUSTER, ExportBench, LOCAL_AS, type Told } from './export-test-support.ts';
@@ -320,6 +321,16 @@ describe('our own routes (semantics 4.2)', () => {
   });
 });
 
+test.each([
+  ['internal', INTERNAL],
+  ['external', EXTERNAL],
+])('code 0, our own note about a local route, never leaves: %s', (_case, settings) => {
+  const bench = new ExportBench();
+  const row = bench.addPath({ prefix: PREFIX, source: 'kernel', metric: 5 });
+  const sent = bench.sets.octetsOf(bench.group(settings).exportPath(row));
+  expect([...sent.subarray(0, 4)]).toEqual([FLAG_TRANSITIVE, ATTRIBUTE_ORIGIN, 1, 0]);
+});
+
 describe('next hops of both families', () => {
   const V6 = '2001:db8:1::/48';
   const ipv6 = (...addresses: string[]): PathAttributes => ({
@@ -335,8 +346,8 @@ describe('next hops of both families', () => {
     ['our IPv6 address', over6, ['2001:db8::1']],
     [
       'with the link-local one on a shared link',
-      { ...over6, localLinkLocal: address('fe80::1') },
-      ['2001:db8::1', 'fe80::1'],
+      { ...over6, localLinkLocal: address('fe80::a:b:c:d') },
+      ['2001:db8::1', 'fe80::a:b:c:d'],
     ],
     [
       'another IPv6 address over an IPv4 session',

@@ -41,8 +41,8 @@ export class PrefixTable {
   head: Uint32Array;
   /** How many consumers have state for the prefix. */
   holds: Uint16Array;
-  /** Next prefix of the same bucket; of free handles the next free one. */
-  #chain: Uint32Array;
+  /** By handle * 2: the hash; by handle * 2 + 1: the next prefix of the bucket, or the next free handle. */
+  #nodes: Uint32Array;
   #free: PrefixHandle;
   readonly #growth: StaggeredGrowth;
   #buckets: Uint32Array;
@@ -68,7 +68,7 @@ export class PrefixTable {
     this.length = new Uint8Array(capacity);
     this.head = new Uint32Array(capacity);
     this.holds = new Uint16Array(capacity);
-    this.#chain = new Uint32Array(capacity);
+    this.#nodes = new Uint32Array(capacity * 2);
     this.#free = 0;
     this.#buckets = new Uint32Array(grownCapacity(FIRST_GROUPS * GROUP_BUCKETS));
     this.#roundGroups = FIRST_GROUPS;
@@ -79,21 +79,26 @@ export class PrefixTable {
 
   /** The handle of a prefix whose host bits are 0, or 0 when it is not in the table. */
   find(a: number, b: number, c: number, d: number, length: number): PrefixHandle {
+    const hash = this.family === FAMILY_IPV4 ? this.#hash4(a, length) : this.#hash6(a, b, c, d, length);
+    const first = this.#buckets[this.#bucketOf(hash, lowBits(lastLane(a, b, c, d, length), length))];
     return this.family === FAMILY_IPV4
-      ? this.#find4(this.#buckets[this.#bucket4(a, length)], a | 0, length)
-      : this.#find6(this.#buckets[this.#bucket6(a, b, c, d, length)], a | 0, b | 0, c | 0, d | 0, length);
+      ? this.#find4(first, hash, a | 0, length)
+      : this.#find6(first, hash, a | 0, b | 0, c | 0, d | 0, length);
   }
 
   /** The handle of a prefix whose host bits are 0, new when it is not in the table. Columns may be replaced. */
   insert(a: number, b: number, c: number, d: number, length: number): PrefixHandle {
     const isIpv4 = this.family === FAMILY_IPV4;
-    const bucket = isIpv4 ? this.#bucket4(a, length) : this.#bucket6(a, b, c, d, length);
+    const hash = isIpv4 ? this.#hash4(a, length) : this.#hash6(a, b, c, d, length);
+    const bucket = this.#bucketOf(hash, lowBits(lastLane(a, b, c, d, length), length));
     const first = this.#buckets[bucket];
-    const known = isIpv4 ? this.#find4(first, a | 0, length) : this.#find6(first, a | 0, b | 0, c | 0, d | 0, length);
+    const known = isIpv4
+      ? this.#find4(first, hash, a | 0, length)
+      : this.#find6(first, hash, a | 0, b | 0, c | 0, d | 0, length);
     if (known !== 0) return known;
     let handle = this.#free;
     if (handle !== 0) {
-      this.#free = this.#chain[handle];
+      this.#free = this.#nodes[handle * 2 + 1];
     } else {
       handle = this.end;
       if (handle >= this.#growth.dueAt) this.#growColumn();
@@ -106,7 +111,8 @@ export class PrefixTable {
       this.laneD[handle] = d;
     }
     this.length[handle] = length;
-    this.#chain[handle] = first;
+    this.#nodes[handle * 2] = hash;
+    this.#nodes[handle * 2 + 1] = first;
     this.#buckets[bucket] = handle;
     this.#lengthCount[length]++;
     this.count++;
@@ -170,57 +176,61 @@ export class PrefixTable {
   /** Octets that the table needs per prefix at rest. */
   get octetsPerPrefix(): number {
     const buckets = (this.#roundGroups + this.#splitGroups) * GROUP_BUCKETS * 4;
-    const columns = (this.family === FAMILY_IPV4 ? 4 : 16) + 1 + 4 + 2 + 4;
+    const columns = (this.family === FAMILY_IPV4 ? 4 : 16) + 1 + 4 + 2 + 8;
     return columns + (this.count === 0 ? 0 : buckets / this.count);
   }
 
-  #find4(first: PrefixHandle, a: number, length: number): PrefixHandle {
-    const laneA = this.laneA;
-    const lengths = this.length;
-    const chain = this.#chain;
-    let handle = first;
-    while (handle !== 0 && ((laneA[handle] | 0) !== a || lengths[handle] !== length)) handle = chain[handle];
-    return handle;
-  }
-
-  #find6(first: PrefixHandle, a: number, b: number, c: number, d: number, length: number): PrefixHandle {
+  #find4(first: PrefixHandle, hash: number, a: number, length: number): PrefixHandle {
+    const nodes = this.#nodes;
     let handle = first;
     while (
       handle !== 0 &&
-      ((this.laneB[handle] | 0) !== b ||
+      ((nodes[handle * 2] | 0) !== hash || (this.laneA[handle] | 0) !== a || this.length[handle] !== length)
+    ) {
+      handle = nodes[handle * 2 + 1];
+    }
+    return handle;
+  }
+
+  #find6(first: PrefixHandle, hash: number, a: number, b: number, c: number, d: number, length: number): PrefixHandle {
+    const nodes = this.#nodes;
+    let handle = first;
+    while (
+      handle !== 0 &&
+      ((nodes[handle * 2] | 0) !== hash ||
+        (this.laneB[handle] | 0) !== b ||
         (this.laneA[handle] | 0) !== a ||
         (this.laneC[handle] | 0) !== c ||
         (this.laneD[handle] | 0) !== d ||
         this.length[handle] !== length)
     ) {
-      handle = this.#chain[handle];
+      handle = nodes[handle * 2 + 1];
     }
     return handle;
   }
 
-  #bucket4(a: number, length: number): number {
-    const key = length === 0 ? 0 : a >>> (32 - length);
-    return this.#bucketOf(mix((key >>> GROUP_BITS) ^ (length << 26) ^ this.#seed), key);
+  /** Signed; of all but the lowest bits of the prefix. */
+  #hash4(a: number, length: number): number {
+    return mix((lowBits(a, length) >>> GROUP_BITS) ^ (length << 26) ^ this.#seed);
   }
 
-  #bucket6(a: number, b: number, c: number, d: number, length: number): number {
-    const lane = length === 0 ? 0 : (length - 1) >>> 5;
-    const shift = 32 - (length - (lane << 5));
-    const last = lane === 0 ? a : lane === 1 ? b : lane === 2 ? c : d;
-    const key = length === 0 ? 0 : last >>> shift;
+  #hash6(a: number, b: number, c: number, d: number, length: number): number {
     let hash = this.#seed ^ (length << 24);
-    if (lane > 0) hash = mix(hash ^ a);
-    if (lane > 1) hash = mix(hash ^ b);
-    if (lane > 2) hash = mix(hash ^ c);
-    return this.#bucketOf(mix(hash ^ (key >>> GROUP_BITS)), key);
+    if (length > 32) hash = mix(hash ^ a);
+    if (length > 64) hash = mix(hash ^ b);
+    if (length > 96) hash = mix(hash ^ c);
+    return mix(hash ^ (lowBits(lastLane(a, b, c, d, length), length) >>> GROUP_BITS));
   }
 
   /** The bucket within the group: by the lowest bits of the prefix, turned so that sparse tables spread too. */
-  #bucketOf(hash: number, key: number): number {
+  #bucketOf(hash: number, low: number): number {
+    return (this.#groupOf(hash) << GROUP_BITS) | ((low ^ (hash >>> 29)) & GROUP_MASK);
+  }
+
+  #groupOf(hash: number): number {
     const round = this.#roundGroups;
-    let group = hash & (round * 2 - 1);
-    if (group >= round + this.#splitGroups) group &= round - 1;
-    return (group << GROUP_BITS) | ((key ^ (hash >>> 29)) & GROUP_MASK);
+    const group = hash & (round * 2 - 1);
+    return group < round + this.#splitGroups ? group : group & (round - 1);
   }
 
   /** One step of growth: the next group of this round shares its prefixes with a new group at the end. */
@@ -231,14 +241,17 @@ export class PrefixTable {
       this.#buckets = grownUint32(this.#buckets, grownCapacity((to + 1) << GROUP_BITS));
     }
     this.#splitGroups = from + 1;
+    const nodes = this.#nodes;
+    const buckets = this.#buckets;
     for (let i = 0; i < GROUP_BUCKETS; i++) {
-      let handle = this.#buckets[(from << GROUP_BITS) + i];
-      this.#buckets[(from << GROUP_BITS) + i] = 0;
+      let handle = buckets[(from << GROUP_BITS) + i];
+      buckets[(from << GROUP_BITS) + i] = 0;
       while (handle !== 0) {
-        const next = this.#chain[handle];
-        const bucket = this.#bucketOfHandle(handle);
-        this.#chain[handle] = this.#buckets[bucket];
-        this.#buckets[bucket] = handle;
+        const next = nodes[handle * 2 + 1];
+        // The place within the group does not depend on the number of groups.
+        const bucket = (this.#groupOf(nodes[handle * 2]) << GROUP_BITS) + i;
+        nodes[handle * 2 + 1] = buckets[bucket];
+        buckets[bucket] = handle;
         handle = next;
       }
     }
@@ -248,29 +261,20 @@ export class PrefixTable {
     }
   }
 
-  #bucketOfHandle(handle: PrefixHandle): number {
-    return this.family === FAMILY_IPV4
-      ? this.#bucket4(this.laneA[handle], this.length[handle])
-      : this.#bucket6(
-          this.laneA[handle],
-          this.laneB[handle],
-          this.laneC[handle],
-          this.laneD[handle],
-          this.length[handle],
-        );
-  }
-
   #remove(handle: PrefixHandle): void {
-    const bucket = this.#bucketOfHandle(handle);
+    const nodes = this.#nodes;
+    const length = this.length[handle];
+    const lane = length <= 32 ? this.laneA : length <= 64 ? this.laneB : length <= 96 ? this.laneC : this.laneD;
+    const bucket = this.#bucketOf(nodes[handle * 2], lowBits(lane[handle] | 0, length));
     let at = this.#buckets[bucket];
-    if (at === handle) this.#buckets[bucket] = this.#chain[handle];
+    if (at === handle) this.#buckets[bucket] = nodes[handle * 2 + 1];
     else {
-      while (this.#chain[at] !== handle) at = this.#chain[at];
-      this.#chain[at] = this.#chain[handle];
+      while (nodes[at * 2 + 1] !== handle) at = nodes[at * 2 + 1];
+      nodes[at * 2 + 1] = nodes[handle * 2 + 1];
     }
-    this.#lengthCount[this.length[handle]]--;
+    this.#lengthCount[length]--;
     this.length[handle] = FREE;
-    this.#chain[handle] = this.#free;
+    nodes[handle * 2 + 1] = this.#free;
     this.#free = handle;
     this.count--;
   }
@@ -300,7 +304,7 @@ export class PrefixTable {
         this.holds = grownUint16(this.holds, target);
         break;
       case 7:
-        this.#chain = grownUint32(this.#chain, target);
+        this.#nodes = grownUint32(this.#nodes, target * 2);
         break;
     }
     this.capacity = this.#growth.capacity;
@@ -313,4 +317,14 @@ function mix(value: number): number {
   h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
   h = Math.imul(h ^ (h >>> 15), 0x735a2d97);
   return h ^ (h >>> 15);
+}
+
+/** The lane that holds the last bit of the prefix. */
+function lastLane(a: number, b: number, c: number, d: number, length: number): number {
+  return length <= 32 ? a : length <= 64 ? b : length <= 96 ? c : d;
+}
+
+/** The prefix's bits in its last lane, shifted down: the lowest of them tell the neighbours of a group apart. */
+function lowBits(lane: number, length: number): number {
+  return length === 0 ? 0 : lane >>> ((128 - length) & 31);
 }

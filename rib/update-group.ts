@@ -60,6 +60,7 @@ export class UpdateGroup implements Disposable {
   /** More such prefixes, of which `asideFor`, the only member that was asking, will hear nothing. */
   readonly #aside: DirtySet;
   #asideFor: PeerIndex;
+  #isAsideNext: boolean;
   readonly #tables: GroupTables;
   readonly #packer: UpdatePacker;
   readonly #listeners: Listeners;
@@ -87,6 +88,7 @@ export class UpdateGroup implements Disposable {
     this.dirty = new DirtySet();
     this.#aside = new DirtySet();
     this.#asideFor = NO_PEER;
+    this.#isAsideNext = false;
     this.#tables = tables;
     this.#packer = new UpdatePacker(tables.sets, tables.prefixes, settings.encoding);
     this.#listeners = new Listeners();
@@ -225,14 +227,17 @@ export class UpdateGroup implements Disposable {
   #encodeShared(): void {
     const { batch, prefixes } = this.#tables;
     const sole = this.#soleReader;
-    if (this.#asideFor !== sole) {
+    if (sole !== NO_PEER && this.#asideFor !== sole) {
       this.#takeBackAside();
       this.#asideFor = sole;
     }
+    // What was put aside is taken up again as soon as another member asks too, and then in turns with what is new.
+    this.#isAsideNext = sole === NO_PEER && this.#aside.count > 0 && (!this.#isAsideNext || this.dirty.count === 0);
+    const waiting = this.#isAsideNext ? this.#aside : this.dirty;
     const advertiser = this.#advertiser;
     advertiser.reserve();
     for (let looked = 0; looked < PASS_PREFIXES && batch.octets < PASS_OCTETS; looked++) {
-      const prefix = this.dirty.take();
+      const prefix = waiting.take();
       if (prefix < 0) break;
       if (sole !== NO_PEER && advertiser.isSilentFor(sole, prefix)) this.#aside.add(prefix);
       else advertiser.advertise(prefix);

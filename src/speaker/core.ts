@@ -20,7 +20,7 @@ import type { CompiledPolicy, PolicyUse } from '../../rib/policy/compiled.ts';
 import { type Policy, REJECT_ALL } from '../../rib/policy/policy.ts';
 import { Rib } from '../../rib/rib.ts';
 import { type Regrouping, UpdateGroups } from '../../rib/update-groups.ts';
-import type { Fib, FibStartError } from '../kernel/fib.ts';
+import type { Fib } from '../kernel/fib.ts';
 import { createFibNone } from '../kernel/fib-none.ts';
 import type { Log } from '../log/log.ts';
 import type { Clock } from './clock.ts';
@@ -33,6 +33,8 @@ const SLICE_MS = 4;
 const OUTPUT_OCTETS = 256 * 1024;
 const FIB_CHANGES_PER_SLICE = 2048;
 const FAMILIES: readonly FamilyIndex[] = [0, 1];
+/** What the kernel's back end is opened with. */
+const REOPENING_FIELDS = ['backend', 'table', 'protocol', 'programRoutes'] as const;
 
 export class SpeakerCore {
   readonly rib: Rib;
@@ -61,13 +63,11 @@ export class SpeakerCore {
     this.#log = log;
     this.#clock = clock;
     this.#kernel = desired.kernel;
-    const noKernel = desired.kernel.backend === 'none';
     this.fib = createFibNone();
     const interfaceName = (index: number): string => (index === 0 ? '' : this.fib.interfaceName(index));
     this.rib = new Rib({
       bgpIdentifier: parseIpv4(desired.routerId),
       decision: desired.decision,
-      resolver: noKernel ? ALWAYS_RESOLVABLE : (family, a, b, c, d) => this.sync.view.resolve(family, a, b, c, d),
       policyCompiler: (rib) =>
         importPolicyCompiler(rib, {
           honoursGracefulShutdown: true,
@@ -92,25 +92,44 @@ export class SpeakerCore {
   /** Opens the kernel back end; the reason when it cannot be opened. */
   async startKernel(): Promise<string | null> {
     const { backend, table, protocol, programRoutes } = this.#kernel;
-    if (backend === 'none') return null;
-    const { createFibNetlink } = await import('../kernel/fib-netlink.ts');
-    this.fib = createFibNetlink({ table, protocol, programRoutes, listener: this.sync });
-    const result = await this.fib.start();
-    if ('error' in result) return (result as FibStartError).error;
-    this.#log.info(
-      'KERNEL_READY',
-      { table, protocol, adopted: result.adopted, learned: result.learned },
-      'kernel tables read',
+    this.rib.nextHops.setResolver(
+      backend === 'none' ? ALWAYS_RESOLVABLE : (family, a, b, c, d) => this.sync.view.resolve(family, a, b, c, d),
     );
+    if (backend === 'none') {
+      this.fib = createFibNone();
+    } else {
+      const { createFibNetlink } = await import('../kernel/fib-netlink.ts');
+      this.fib = createFibNetlink({ table, protocol, programRoutes, listener: this.sync });
+      const result = await this.fib.start();
+      if ('error' in result) return result.error;
+      const { adopted, learned } = result;
+      this.#log.info('KERNEL_READY', { table, protocol, adopted, learned }, 'kernel tables read');
+    }
     this.sync.configure(this.#kernel);
     this.sync.flush();
     return null;
   }
 
-  /** Takes over what of the kernel's configuration may change while we run. */
-  configureKernel(kernel: KernelConfig): void {
+  /**
+   * Takes over the kernel's configuration. Policies and metrics change in place; another table, protocol or back end
+   * means reading the kernel anew, and the routes in the old place stay as at an exit.
+   */
+  async configureKernel(kernel: KernelConfig): Promise<void> {
+    const before = this.#kernel;
     this.#kernel = kernel;
-    this.sync.configure(kernel);
+    const isOther = REOPENING_FIELDS.some((field) => before[field] !== kernel[field]);
+    if (isOther) {
+      this.fib.close();
+      this.sync.reset();
+      const failure = await this.startKernel();
+      if (failure !== null) this.#log.error('KERNEL_FAILED', {}, `cannot use the kernel's routes: ${failure}`);
+      for (const family of FAMILIES) {
+        for (const { prefix, entry } of this.fibDesired.desired(family)) {
+          this.fib.replace(family, prefix.a, prefix.b, prefix.c, prefix.d, prefix.length, entry);
+        }
+      }
+      this.rib.resolutionChanged();
+    } else this.sync.configure(kernel);
     this.#configureFib(kernel);
     this.schedule();
   }

@@ -75,6 +75,13 @@ export class KernelSync implements KernelListener {
     this.#workPending();
   }
 
+  /** Forgets what the kernel told; for a back end that is opened anew. */
+  reset(): void {
+    if (this.#config.learnRoutes) for (const route of this.view.routes()) this.#removeLocal(PEER_KERNEL, route.prefix);
+    this.view.clear();
+    this.#addressesChanged = true;
+  }
+
   /** Passes on what changed since the last call; returns true when next hops must be resolved again. */
   flush(): void {
     if (this.#addressesChanged) {

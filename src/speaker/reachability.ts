@@ -78,7 +78,8 @@ interface Reach {
 }
 
 export class Reachability {
-  readonly #reach = new PrefixMap<Reach>();
+  #reach = new PrefixMap<Reach>();
+  readonly #vias = new Map<string, { readonly prefix: Prefix; readonly gateway: IpAddress }>();
   readonly #links = new Map<number, KernelLink>();
   readonly #addresses = new Map<string, InterfaceAddress>();
   readonly #routes = new Map<string, KernelRoute>();
@@ -135,9 +136,21 @@ export class Reachability {
 
   /** A host route that we originate, or null when we do not any more. */
   setVia(prefix: Prefix, gateway: IpAddress | null): void {
+    if (gateway === null) this.#vias.delete(routeKey(prefix));
+    else this.#vias.set(routeKey(prefix), { prefix, gateway });
     const reach = this.#reachOf(prefix);
     reach.via = gateway;
     this.#dropIfEmpty(prefix, reach);
+  }
+
+  /** Forgets everything that the kernel told; our own host routes stay. */
+  clear(): void {
+    this.#reach = new PrefixMap<Reach>();
+    this.#links.clear();
+    this.#addresses.clear();
+    this.#routes.clear();
+    this.#changed = true;
+    for (const { prefix, gateway } of this.#vias.values()) this.#reachOf(prefix).via = gateway;
   }
 
   resolve(family: FamilyIndex, a: number, b: number, c: number, d: number): Resolution | null {

@@ -120,7 +120,7 @@ export class Speaker implements PeerHost, ApiSource {
     for (const change of changes) {
       const quiet = isFirst || change.kind === 'metadata';
       this.log[quiet ? 'debug' : 'info']('APPLY', { change: change.kind, impact: change.impact }, change.reason);
-      this.#applyChange(core, change, regroup);
+      await this.#applyChange(core, change, regroup);
     }
     core.regroup(regroup);
     this.running = desired;
@@ -133,7 +133,7 @@ export class Speaker implements PeerHost, ApiSource {
     core.schedule();
   }
 
-  #applyChange(core: SpeakerCore, change: Change, regroup: PeerDriver[]): void {
+  async #applyChange(core: SpeakerCore, change: Change, regroup: PeerDriver[]): Promise<void> {
     switch (change.kind) {
       case 'peer-add':
         this.#addPeer(core, change.peer);
@@ -166,7 +166,7 @@ export class Speaker implements PeerHost, ApiSource {
         this.#withdraw(core, change.prefix);
         return;
       case 'kernel':
-        core.configureKernel(change.kernel);
+        await core.configureKernel(change.kernel);
         return;
       case 'decision':
         core.rib.setDecisionOptions(change.decision);

@@ -1,55 +1,79 @@
 /**
- * Four-octet AS numbers through a two-octet speaker (RFC 6793 4.2.3): GoBGP with a large AS, a BIRD without the
- * capability between, Peregrine at the end, and the reverse. The large AS is back in AS_PATH at the far end.
+ * Four-octet AS numbers through a two-octet session (RFC 6793 4.2.2, 4.2.3): GoBGP with a large AS, Peregrine, a BIRD
+ * that does not offer the capability, FRR, GoBGP with another large AS. Both routes must come out with the large AS in
+ * AS_PATH at the other end, which needs AS4_PATH to be made and to be merged.
  */
 
 import { expect, test } from 'vitest';
 import { Laboratory, type Namespace } from '../support/netns.ts';
-import { startRouter } from '../support/peers/index.ts';
+import { type Router, type RouterKind, startRouter } from '../support/peers/index.ts';
 import { announcement, type Neighbour, neighbour } from '../support/peers/router.ts';
 import { describeInterop } from '../support/requirements.ts';
 import { waitUntil } from '../support/wait-for.ts';
 
 const DEADLINE_MS = 45_000;
 const FAMILY = 'ipv4-unicast';
-const GOBGP_AS = 4_200_000_001;
-const OLD_AS = 65002;
-const PEREGRINE_AS = 4_200_000_003;
 
-describeInterop('a two-octet BIRD between GoBGP and Peregrine', ['bird', 'gobgp'], () => {
-  test('both ends see the other large AS in AS_PATH', async () => {
-    const lab = await Laboratory.create(['gobgp', 'old', 'peregrine']);
+/** In the order of the chain; each connects to the one before it. */
+const CHAIN: readonly { readonly kind: RouterKind; readonly as: number; readonly fourOctetAs: boolean }[] = [
+  { kind: 'gobgp', as: 4_200_000_001, fourOctetAs: true },
+  { kind: 'peregrine', as: 65001, fourOctetAs: true },
+  { kind: 'bird', as: 65002, fourOctetAs: false },
+  { kind: 'frr', as: 65003, fourOctetAs: true },
+  { kind: 'gobgp', as: 4_200_000_005, fourOctetAs: true },
+];
+
+describeInterop('a two-octet BIRD next to Peregrine', ['bird', 'gobgp', 'frr'], () => {
+  test('large AS numbers survive in both directions', async () => {
+    const lab = await Laboratory.create(CHAIN.map((_, index) => `r${index}`));
     try {
-      const [left, old, right] = ['gobgp', 'old', 'peregrine'].map((label) => lab.router(label));
-      const session = (local: Namespace, remote: Namespace, as: number, given: Partial<Neighbour> = {}) =>
-        neighbour({ address: remote.ipv4, localAddress: local.ipv4, as, families: [FAMILY], ...given });
-      const twoOctet = { fourOctetAs: false, passive: true };
-      await startRouter('bird', lab, old, {
-        localAs: OLD_AS,
-        routerId: old.ipv4,
-        // BIRD compares with the AS of the capability even when it offers none itself.
-        neighbours: [session(old, left, GOBGP_AS, twoOctet), session(old, right, PEREGRINE_AS, twoOctet)],
-        networks: [],
-      });
-      const gobgp = await startRouter('gobgp', lab, left, {
-        localAs: GOBGP_AS,
-        routerId: left.ipv4,
-        neighbours: [session(left, old, OLD_AS)],
-        networks: [announcement('10.1.0.0/24')],
-      });
-      const peregrine = await startRouter('peregrine', lab, right, {
-        localAs: PEREGRINE_AS,
-        routerId: right.ipv4,
-        neighbours: [session(right, old, OLD_AS)],
-        networks: [announcement('10.3.0.0/24')],
-      });
-      const isThere = (list: readonly unknown[]): boolean => list.length > 0;
-      const ours = await waitUntil('at Peregrine', DEADLINE_MS, () => peregrine.received(old.ipv4, FAMILY), isThere);
-      expect(ours).toMatchObject([{ prefix: '10.1.0.0/24', asPath: [OLD_AS, GOBGP_AS] }]);
-      const theirs = await waitUntil('at GoBGP', DEADLINE_MS, () => gobgp.received(old.ipv4, FAMILY), isThere);
-      expect(theirs).toMatchObject([{ prefix: '10.3.0.0/24', asPath: [OLD_AS, PEREGRINE_AS] }]);
+      const places = CHAIN.map((_, index) => lab.router(`r${index}`));
+      const session = (index: number, other: number, given: Partial<Neighbour>): Neighbour =>
+        neighbour({
+          address: places[other].ipv4,
+          localAddress: places[index].ipv4,
+          as: CHAIN[other].as,
+          families: [FAMILY],
+          fourOctetAs: CHAIN[index].fourOctetAs,
+          ...given,
+        });
+      const routers: Router[] = [];
+      for (const [index, { kind, as }] of CHAIN.entries()) {
+        const neighbours = [
+          ...(index > 0 ? [session(index, index - 1, {})] : []),
+          ...(index + 1 < CHAIN.length ? [session(index, index + 1, { passive: true })] : []),
+        ];
+        const networks = index === 0 || index + 1 === CHAIN.length ? [announcement(prefixOf(places[index]))] : [];
+        routers.push(
+          await startRouter(kind, lab, places[index], {
+            localAs: as,
+            routerId: places[index].ipv4,
+            neighbours,
+            networks,
+          }),
+        );
+      }
+      const [left, right] = [prefixOf(places[0]), prefixOf(places[4])];
+      const heard = async (index: number, from: number, prefix: string) =>
+        await waitUntil(
+          `${CHAIN[index].kind} hears ${prefix}`,
+          DEADLINE_MS,
+          async () =>
+            (await routers[index].received(places[from].ipv4, FAMILY)).filter((route) => route.prefix === prefix),
+          (list) => list.length > 0,
+        );
+      // Made by us: BIRD shows what it merged.
+      expect(await heard(2, 1, left)).toMatchObject([{ asPath: [65001, 4_200_000_001] }]);
+      expect(await heard(4, 3, left)).toMatchObject([{ asPath: [65003, 65002, 65001, 4_200_000_001] }]);
+      // Merged by us.
+      expect(await heard(1, 2, right)).toMatchObject([{ asPath: [65002, 65003, 4_200_000_005] }]);
+      expect(await heard(0, 1, right)).toMatchObject([{ asPath: [65001, 65002, 65003, 4_200_000_005] }]);
     } finally {
       await lab.close();
     }
   });
 });
+
+function prefixOf(namespace: Namespace): string {
+  return `10.${namespace.index}.0.0/24`;
+}

@@ -56,7 +56,7 @@ export class Laboratory {
   static async create(labels: readonly string[]): Promise<Laboratory> {
     removeAbandonedNamespaces();
     const laboratory = new Laboratory();
-    if (openLaboratories.size === 0) process.once('exit', closeAllNow);
+    if (laboratoryCount === 1) process.once('exit', closeAllNow);
     openLaboratories.add(laboratory);
     try {
       await laboratory.#build(labels);

@@ -84,14 +84,14 @@ export const EXABGP: RouterDriver = {
 
   announce(router, announced) {
     for (const neighbour of neighboursFor(router.config, announced.prefix)) {
-      send(router, neighbour, `announce route ${routeWords(announced)}`);
+      send(router, neighbour, `announce route ${routeWords(router, announced)}`);
     }
     return Promise.resolve();
   },
 
   withdraw(router, prefix) {
     for (const neighbour of neighboursFor(router.config, prefix)) {
-      send(router, neighbour, `withdraw route ${prefix} next-hop self`);
+      send(router, neighbour, `withdraw route ${prefix} next-hop ${nextHopOf(router, prefix)}`);
     }
     return Promise.resolve();
   },
@@ -120,8 +120,13 @@ function neighboursFor(config: RouterConfig, prefix: string): readonly Neighbour
   return config.neighbours.filter((neighbour) => neighbour.families.includes(familyOf(prefix)));
 }
 
-function routeWords(network: Announcement): string {
-  const words = [network.prefix, 'next-hop self', `origin ${network.origin}`];
+/** Not `self`: that would be an IPv4 address for IPv6 routes of a session over IPv4. */
+function nextHopOf(router: RouterContext, prefix: string): string {
+  return familyOf(prefix) === 'ipv4-unicast' ? router.namespace.ipv4 : router.namespace.ipv6;
+}
+
+function routeWords(router: RouterContext, network: Announcement): string {
+  const words = [network.prefix, `next-hop ${nextHopOf(router, network.prefix)}`, `origin ${network.origin}`];
   if (network.med !== null) words.push(`med ${network.med}`);
   if (network.localPref !== null) words.push(`local-preference ${network.localPref}`);
   if (network.communities.length > 0) words.push(`community [ ${network.communities.join(' ')} ]`);
@@ -162,7 +167,7 @@ function renderExabgp(router: RouterContext): string {
       '  static {',
       ...config.networks
         .filter((network) => neighbour.families.includes(familyOf(network.prefix)))
-        .map((network) => `    route ${routeWords(network)};`),
+        .map((network) => `    route ${routeWords(router, network)};`),
       '  }',
       '}',
     );

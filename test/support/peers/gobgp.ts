@@ -89,7 +89,12 @@ export const GOBGP: RouterDriver = {
   },
 
   async received(router, neighbour, family) {
-    const text = await gobgp(router, 'neighbor', neighbour.address, 'adj-in', '-a', afi(family), '-j');
+    const question = ['neighbor', neighbour.address, 'adj-in', '-a', afi(family), '-j'];
+    const text = await gobgp(router, ...question).catch((error: Error) => {
+      // Instead of an empty table.
+      if (error.message.includes('session is not established')) return '{}';
+      throw error;
+    });
     const table = JSON.parse(text) as { readonly [prefix: string]: readonly GobgpPath[] };
     return Object.values(table).flatMap((paths) => paths.map((path) => routeFrom(path, neighbour)));
   },
@@ -112,7 +117,7 @@ export const GOBGP: RouterDriver = {
   },
 
   async disable(router, neighbour, reason) {
-    await gobgp(router, 'neighbor', neighbour.address, 'disable', '--reason', reason);
+    await gobgp(router, 'neighbor', neighbour.address, 'shutdown', '--reason', reason);
   },
 };
 

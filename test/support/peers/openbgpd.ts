@@ -12,7 +12,6 @@ import {
   type Neighbour,
   type Origin,
   type ReceivedRoute,
-  type RouterConfig,
   type RouterContext,
   type RouterDriver,
 } from './router.ts';
@@ -106,24 +105,22 @@ async function reload(router: RouterContext): Promise<void> {
 function writeConfig(router: RouterContext): string {
   const path = join(router.folder, 'bgpd.conf');
   // bgpd refuses a configuration that others may read.
-  writeFileSync(path, renderOpenbgpd(router.config, socketPath(router)), { mode: 0o600 });
+  writeFileSync(path, renderOpenbgpd(router), { mode: 0o600 });
   return path;
 }
 
-function renderOpenbgpd(config: RouterConfig, socket: string): string {
+function renderOpenbgpd(router: RouterContext): string {
+  const { config } = router;
   const listen = new Set(config.neighbours.map((neighbour) => neighbour.localAddress));
   const lines = [
     `AS ${config.localAs}`,
     `router-id ${config.routerId}`,
     ...[...listen].map((address) => `listen on ${address}`),
     'fib-update no',
-    `socket "${socket}"`,
-    // Every route of ours is to be seen by the neighbour, also when it is not the best here.
-    'nexthop qualify via default',
+    `socket "${socketPath(router)}"`,
     ...config.networks.map(renderNetwork),
   ];
-  if (config.neighbours.some((neighbour) => neighbour.holdTimeSeconds < 3)) throw new Error('hold time below 3');
-  for (const neighbour of config.neighbours) lines.push(...renderNeighbour(neighbour));
+  for (const neighbour of config.neighbours) lines.push(...renderNeighbour(router, neighbour));
   return [...lines, 'allow from any', 'allow to any', ''].join('\n');
 }
 
@@ -137,7 +134,7 @@ function renderNetwork(network: Announcement): string {
   return `network ${network.prefix} set { ${set.join(' ')} }`;
 }
 
-function renderNeighbour(neighbour: Neighbour): readonly string[] {
+function renderNeighbour(router: RouterContext, neighbour: Neighbour): readonly string[] {
   const offers = (family: string): string => (neighbour.families.includes(family as never) ? 'unicast' : 'none');
   const lines = [
     `neighbor ${neighbour.address} {`,
@@ -151,7 +148,11 @@ function renderNeighbour(neighbour: Neighbour): readonly string[] {
     `  announce add-path send ${neighbour.addPathSend ? 'all' : 'no'}`,
   ];
   // 7.7 does not find the listener that belongs to a local-address, and leaves it without the key of RFC 2385.
-  if (neighbour.password === null) lines.push(`  local-address ${neighbour.localAddress}`);
+  if (neighbour.password === null) {
+    lines.push(`  local-address ${neighbour.localAddress}`);
+    // The next hop of routes of the other family.
+    if (neighbour.families.length > 1) lines.push(`  local-address ${router.namespace.ipv6}`);
+  }
   if (neighbour.passive) lines.push('  passive');
   if (neighbour.password !== null) lines.push(`  tcp md5sig password "${neighbour.password}"`);
   if (neighbour.gtsm) lines.push('  ttl-security yes');
