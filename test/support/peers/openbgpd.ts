@@ -118,14 +118,16 @@ function renderOpenbgpd(router: RouterContext): string {
     ...[...listen].map((address) => `listen on ${address}`),
     'fib-update no',
     `socket "${socketPath(router)}"`,
-    ...config.networks.map(renderNetwork),
+    ...config.networks.map((network) => renderNetwork(router, network)),
   ];
-  for (const neighbour of config.neighbours) lines.push(...renderNeighbour(router, neighbour));
+  for (const neighbour of config.neighbours) lines.push(...renderNeighbour(neighbour));
   return [...lines, 'allow from any', 'allow to any', ''].join('\n');
 }
 
-function renderNetwork(network: Announcement): string {
+function renderNetwork(router: RouterContext, network: Announcement): string {
   const set = [`origin ${network.origin}`];
+  // Left alone, it announces ::1 for IPv6 routes of a session over IPv4.
+  if (familyOf(network.prefix) === 'ipv6-unicast') set.push(`nexthop ${router.namespace.ipv6}`);
   if (network.med !== null) set.push(`med ${network.med}`);
   if (network.localPref !== null) set.push(`localpref ${network.localPref}`);
   for (const community of network.communities) set.push(`community ${community}`);
@@ -134,7 +136,7 @@ function renderNetwork(network: Announcement): string {
   return `network ${network.prefix} set { ${set.join(' ')} }`;
 }
 
-function renderNeighbour(router: RouterContext, neighbour: Neighbour): readonly string[] {
+function renderNeighbour(neighbour: Neighbour): readonly string[] {
   const offers = (family: string): string => (neighbour.families.includes(family as never) ? 'unicast' : 'none');
   const lines = [
     `neighbor ${neighbour.address} {`,
@@ -148,11 +150,7 @@ function renderNeighbour(router: RouterContext, neighbour: Neighbour): readonly 
     `  announce add-path send ${neighbour.addPathSend ? 'all' : 'no'}`,
   ];
   // 7.7 does not find the listener that belongs to a local-address, and leaves it without the key of RFC 2385.
-  if (neighbour.password === null) {
-    lines.push(`  local-address ${neighbour.localAddress}`);
-    // The next hop of routes of the other family.
-    if (neighbour.families.length > 1) lines.push(`  local-address ${router.namespace.ipv6}`);
-  }
+  if (neighbour.password === null) lines.push(`  local-address ${neighbour.localAddress}`);
   if (neighbour.passive) lines.push('  passive');
   if (neighbour.password !== null) lines.push(`  tcp md5sig password "${neighbour.password}"`);
   if (neighbour.gtsm) lines.push('  ttl-security yes');
