@@ -103,6 +103,7 @@ describe('who may hear a path (RFC 4271 9.2, RFC 4456 6)', () => {
     const attributes = { ...FROM_INTERNAL, clusterList: ['10.9.9.9', CLUSTER] };
     expect(told('internal', attributes, CLIENT)).toBe('the cluster id of this client is in CLUSTER_LIST');
     expect(typeof told('internal', { ...attributes, clusterList: ['10.9.9.9'] }, CLIENT)).toBe('object');
+    expect(typeof told('client', attributes, INTERNAL)).toBe('object');
   });
 
   test('a path that is not eligible', () => {
@@ -375,6 +376,14 @@ describe('next hops of both families', () => {
     const answer = told('external', ipv6('2001:db8::99', 'fe80::99'), settings, V6);
     expect(typeof answer === 'string' ? answer : answer.mpNextHop?.addresses).toEqual(expected);
     if (typeof answer !== 'string') expect(answer.mpNextHop?.family).toBe('ipv6-unicast');
+  });
+
+  test("our link-local address does not go with somebody else's address", () => {
+    const policy = compiled(only({ actions: [{ kind: 'set-next-hop', value: '2001:db8::55' }] }), 'export');
+    const settings = { ...over6, localLinkLocal: address('fe80::1'), policy };
+    expect(told('external', ipv6('2001:db8::99'), settings, V6)).toMatchObject({
+      mpNextHop: { addresses: ['2001:db8::55'] },
+    });
   });
 
   test('a link-local next hop is of no use beyond the link', () => {

@@ -216,6 +216,14 @@ describe('preference and statement', () => {
     }
   });
 
+  test('a policy over prefixes rejects', () => {
+    const importer = new Importer({ policy: only({ matches: [inside] }) });
+    for (let round = 0; round < 2; round++) {
+      expect(importer.run(ATTRIBUTES, '10.1.0.0/16')).toEqual(ATTRIBUTES);
+      expect(importer.run(ATTRIBUTES, '11.0.0.0/8')).toBeNull();
+    }
+  });
+
   test('of a policy over prefixes', () => {
     const importer = new Importer({ policy: policyOf(inside) });
     expect(importer.policy.dependsOnPrefix).toBe(true);

@@ -204,8 +204,8 @@ function outgoingInterface(context: EvaluationContext): string {
   const own = store.interfaceIndex[set];
   if (own !== 0) return context.services.interfaceName(own);
   const nextHop = store.nextHop[set];
-  if (nextHop === 0 || nextHops.resolvable[nextHop] === 0) return '';
-  const index = nextHops.interfaceIndex[nextHop];
+  // 0 also while it does not resolve.
+  const index = nextHop === 0 ? 0 : nextHops.interfaceIndex[nextHop];
   return index === 0 ? '' : context.services.interfaceName(index);
 }
 
