@@ -27,9 +27,15 @@ import {
   UpdatePacker,
 } from './update-packer.ts';
 
-/** One pass: about a millisecond of work. */
-const PASS_PREFIXES = 4096;
+/** One pass: what is encoded together shares messages, so the more the better; some milliseconds at most. */
+const PASS_PREFIXES = 16_384;
 const PASS_OCTETS = 256 * 1024;
+/** Passes that a change of group may cost at once. */
+const LITTLE_PASSES = 4;
+/** Prefixes between two looks at the clock. */
+const PREFIXES_PER_CHECK = 512;
+/** Prefixes of something disposed of that are released in one go. */
+const DISPOSAL_PREFIXES = 4096;
 /** Octets of lost output that are read back in one go. */
 const LOST_PASS_OCTETS = 32 * 1024;
 /** Nobody. */
@@ -135,7 +141,7 @@ export class UpdateGroup implements Disposable {
 
   /** A member that has been told what `before` says (or is catching up with that). */
   takeOver(member: GroupMember, before: AdjRibOut): void {
-    this.#takeBackAside();
+    this.#encodeLittle();
     const earlier = member.catchUp;
     member.catchUp = CatchUp.ofMove(member.peer, this.#tables.prefixes, before, earlier, this.ribOut);
     if (earlier !== null) this.#disposables.push(earlier);
@@ -188,11 +194,11 @@ export class UpdateGroup implements Disposable {
     return false;
   }
 
-  /** A slice of work of about a millisecond. */
-  encodePass(): void {
-    if (this.#disposables.length > 0 && this.#disposables[0].dispose(PASS_PREFIXES)) this.#disposables.shift();
+  /** One pass; ends early, but not without having done something, when `deadline()` is true. */
+  encodePass(deadline: () => boolean): void {
+    if (this.#disposables.length > 0 && this.#disposables[0].dispose(DISPOSAL_PREFIXES)) this.#disposables.shift();
     if (this.waitingCount > 0 && this.#countReaders() > 0) {
-      this.#encodeShared();
+      this.#encodeShared(deadline);
       this.#cutSlowMembers();
     }
     if (this.#catchingUp.length > 0) this.#catchUpOne();
@@ -224,7 +230,7 @@ export class UpdateGroup implements Disposable {
     return this.ribOut.dispose(prefixes);
   }
 
-  #encodeShared(): void {
+  #encodeShared(deadline: () => boolean): void {
     const { batch, prefixes } = this.#tables;
     const sole = this.#soleReader;
     if (sole !== NO_PEER && this.#asideFor !== sole) {
@@ -241,10 +247,19 @@ export class UpdateGroup implements Disposable {
       if (prefix < 0) break;
       if (sole !== NO_PEER && advertiser.isSilentFor(sole, prefix)) this.#aside.add(prefix);
       else advertiser.advertise(prefix);
+      if (looked % PREFIXES_PER_CHECK === PREFIXES_PER_CHECK - 1 && deadline()) break;
     }
     if (batch.isEmpty) return;
     batch.flush(this.#packer, this.log, prefixes);
     this.#hasNews = true;
+  }
+
+  /** What waits, if it is little: so that a member that comes over is compared with what holds now. */
+  #encodeLittle(): void {
+    this.#takeBackAside();
+    if (this.dirty.count > PASS_PREFIXES) return;
+    this.#soleReader = NO_PEER;
+    for (let pass = 0; pass < LITTLE_PASSES && this.dirty.count > 0; pass++) this.#encodeShared(() => false);
   }
 
   #takeBackAside(): void {

@@ -171,7 +171,7 @@ export class UpdateGroups {
       const ipv4 = this.#groups[0].length;
       const group = turn < ipv4 ? this.#groups[0][turn] : this.#groups[1][turn - ipv4];
       if (group.hasWork()) {
-        group.encodePass();
+        group.encodePass(deadline);
         idle = 0;
         if (deadline()) return true;
       } else idle++;
