@@ -3,7 +3,7 @@
  * It has no way to offer two-octet AS numbers, and it resolves no next hops.
  */
 
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Announcement,
@@ -70,6 +70,8 @@ export const GOBGP: RouterDriver = {
       apiAddress(router),
     ];
     if (router.restartCount > 0) argv.push('-r');
+    // It does not take over the socket of an earlier process.
+    rmSync(join(router.folder, 'api.sock'), { force: true });
     const daemon = router.lab.spawn(router.namespace, argv);
     await daemon.ready('gobgp answers and all neighbours are there', START_DEADLINE_MS, async () => {
       const neighbours: unknown = JSON.parse(await gobgp(router, 'neighbor', '-j'));

@@ -36,8 +36,6 @@ interface OpenbgpdRoute {
     readonly originator?: string;
     readonly cluster_list?: readonly string[];
   }[];
-  readonly originator?: string;
-  readonly cluster_list?: readonly string[];
 }
 
 export const OPENBGPD: RouterDriver = {
@@ -159,6 +157,7 @@ function renderNeighbour(neighbour: Neighbour): readonly string[] {
 }
 
 function routeFrom(route: OpenbgpdRoute): ReceivedRoute {
+  const { attributes = [] } = route;
   return {
     prefix: route.prefix,
     nextHop: route.exit_nexthop,
@@ -172,8 +171,8 @@ function routeFrom(route: OpenbgpdRoute): ReceivedRoute {
     communities: route.communities ?? [],
     largeCommunities: route.large_communities ?? [],
     extendedCommunities: (route.extended_communities ?? []).map((word) => word.replace(' ', ':')),
-    originatorId: route.originator ?? null,
-    clusterList: route.cluster_list ?? [],
+    originatorId: attributes.find((attribute) => attribute.originator !== undefined)?.originator ?? null,
+    clusterList: attributes.find((attribute) => attribute.cluster_list !== undefined)?.cluster_list ?? [],
     pathId: route.path_id ?? null,
   };
 }
