@@ -6,8 +6,11 @@ import { fromHex, toHex } from './octets.ts';
 import { decodeOpen, encodeOpen, twoOctetAs } from './open.ts';
 
 /** An OPEN of AS 65001, hold time 180, identifier 10.0.0.2 around these octets in place of the fixed parts given. */
-function open(parameters: string, { version = '04', holdTime = '00b4', identifier = '0a000002' } = {}): Uint8Array {
-  const body = `${version}fde9${holdTime}${identifier}${parameters}`;
+function open(
+  parameters: string,
+  { version = '04', as = 'fde9', holdTime = '00b4', identifier = '0a000002' } = {},
+): Uint8Array {
+  const body = `${version}${as}${holdTime}${identifier}${parameters}`;
   const length = (19 + body.length / 2).toString(16).padStart(4, '0');
   return fromHex(`${'ff'.repeat(16)}${length}01${body}`) ?? new Uint8Array(0);
 }
@@ -25,6 +28,9 @@ describe('OPEN', () => {
     ['with an empty capabilities parameter is right', open('020200'), 'ok'],
     ['of version 3 is answered with ours', open('00', { version: '03' }), '2/1 0004'],
     ['of version 5 is answered with ours', open('00', { version: '05' }), '2/1 0004'],
+    ['of AS 0 is refused (RFC 7607)', open('00', { as: '0000' }), '2/2'],
+    ['of AS 0 in the four-octet capability is refused', open('0802064104' + '00000000'), '2/2'],
+    ['of AS 0 with another AS in the capability is right', open('0802064104' + '00000001', { as: '0000' }), 'ok'],
     ['with hold time 0 is right', open('00', { holdTime: '0000' }), 'ok'],
     ['with hold time 1 is refused', open('00', { holdTime: '0001' }), '2/6'],
     ['with hold time 2 is refused', open('00', { holdTime: '0002' }), '2/6'],

@@ -7,6 +7,7 @@
 import {
   AS_TRANS,
   BAD_BGP_IDENTIFIER,
+  BAD_PEER_AS,
   ERROR_OPEN_MESSAGE,
   MESSAGE_OPEN,
   OPEN_UNSPECIFIC,
@@ -52,13 +53,14 @@ export function decodeOpen(octets: Uint8Array, start: number, end: number): Open
   const malformed = decodeParameters(octets, start + 28, end, capabilities);
   if (malformed !== null) return malformed;
 
+  let as = myAs;
+  for (const capability of capabilities) if (capability.kind === 'four-octet-as') as = capability.as;
+  // RFC 7607 §2: whatever AS number the session is for.
+  if (as === 0) return openError(BAD_PEER_AS, 'The AS number is 0');
   if (holdTimeSeconds === 1 || holdTimeSeconds === 2)
     return openError(UNACCEPTABLE_HOLD_TIME, `A hold time of ${holdTimeSeconds} seconds is neither 0 nor at least 3`);
   // RFC 6286 §2.1: any value but 0.
   if (bgpIdentifier === 0) return openError(BAD_BGP_IDENTIFIER, 'The BGP Identifier is 0');
-
-  let as = myAs;
-  for (const capability of capabilities) if (capability.kind === 'four-octet-as') as = capability.as;
   return {
     ok: true,
     message: { type: 'open', version, as, myAs, holdTimeSeconds, bgpIdentifier, capabilities },

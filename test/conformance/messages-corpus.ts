@@ -101,6 +101,9 @@ export function corpusFiles(): readonly string[] {
 export function loadCorpus(): { readonly lines: readonly CorpusLine[]; readonly missing: string | null } {
   const files = corpusFiles();
   const missing = files.filter((file) => !existsSync(file));
+  // Who names a file wants it checked.
+  if (missing.length > 0 && process.env.MESSAGES !== undefined)
+    throw new Error(`MESSAGES: no file ${missing.join(', ')}`);
   const lines = files
     .filter((file) => existsSync(file))
     .flatMap((file) => readFileSync(file, 'utf8').split('\n'))

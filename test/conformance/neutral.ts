@@ -138,6 +138,7 @@ function neutralCapability(capability: Capability): Record<string, unknown> {
         })),
       };
     case 'fqdn':
+    case 'software-version':
       // The names become text, where octets that are no UTF-8 are replaced.
       return { code };
     default:

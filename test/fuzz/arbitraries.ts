@@ -40,7 +40,7 @@ export const capability: fc.Arbitrary<Capability> = fc.oneof(
     restartTimeSeconds: fc.nat({ max: 4095 }),
     families: fc.array(fc.record({ afi, safi, forwardingPreserved: fc.boolean() }), { maxLength: 4 }),
   }),
-  fc.record({ kind: fc.constant('four-octet-as' as const), as: uint32 }),
+  fc.record({ kind: fc.constant('four-octet-as' as const), as: fc.integer({ min: 1, max: 4294967295 }) }),
   fc.record({
     kind: fc.constant('add-path' as const),
     families: fc.array(
@@ -68,7 +68,7 @@ export const capability: fc.Arbitrary<Capability> = fc.oneof(
 
 export const openMessage: fc.Arbitrary<OpenMessage> = fc
   .record({
-    myAs: uint16,
+    myAs: fc.integer({ min: 1, max: 65535 }),
     holdTimeSeconds: uint16.filter((seconds) => seconds !== 1 && seconds !== 2),
     bgpIdentifier: fc.integer({ min: 1, max: 4294967295 }),
     capabilities: fc.array(capability, { maxLength: 30 }),
