@@ -1,12 +1,11 @@
 // Bundles the daemon, the CLI and the lab into dist/ with esbuild: one entry file each, code that a mode does not
 // need in chunks of their own that are loaded on demand. Types are checked by `npm run typecheck`, not here.
 
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
 const outdir = new URL('../dist/', import.meta.url).pathname;
-await rm(outdir, { recursive: true, force: true });
 await mkdir(outdir, { recursive: true });
 await build({
   absWorkingDir: new URL('..', import.meta.url).pathname,
@@ -31,3 +30,10 @@ await build({
   },
   logLevel: 'warning',
 });
+
+// Chunks of earlier builds go, but not those that a daemon started a moment ago may still want to load.
+const KEEP_MS = 3_600_000;
+for (const name of await readdir(outdir)) {
+  const path = `${outdir}${name}`;
+  if (Date.now() - (await stat(path)).mtimeMs > KEEP_MS) await rm(path, { force: true });
+}
