@@ -137,7 +137,7 @@ function spliced(octets: Uint8Array, from: number, to: number, insert: Uint8Arra
 
 /** A seed with one to six changes; mostly with its marker and length put right again, so that the body is reached. */
 export function mutate({ seeds, tokens }: FuzzInput, random: (bound: number) => number): Uint8Array {
-  let octets = seeds[random(seeds.length)].slice();
+  let octets: Uint8Array = seeds[random(seeds.length)].slice();
   for (let changes = 1 + random(6); changes > 0; changes--) {
     const body = Math.max(1, octets.length - 19);
     const at = Math.min(octets.length, 19 + random(body));
