@@ -1,6 +1,6 @@
 /**
  * One UPDATE into the tables: attribute blocks interned once, then the NLRI in place, prefix by prefix. This is the
- * innermost loop of the daemon: local integers only, lanes signed so that they stay small integers.
+ * innermost loop of the daemon: integers only, lanes signed so that they stay small integers.
  *
  * RFC 4271 3.1, 4.3, 9; RFC 4760 3 and 4; RFC 7606 2 (treat-as-withdraw takes every route of the message along);
  * RFC 7911 3 (path identifiers).
@@ -10,6 +10,7 @@ import { FAMILY_IPV4, type FamilyIndex } from '../bgp/family.ts';
 import { type AttributeStore, type SetHandle, VALID_FROM_EXTERNAL, VALID_FROM_INTERNAL } from './attribute-store.ts';
 import type { ImportEvaluation } from './import-evaluation.ts';
 import type { LocRib } from './loc-rib.ts';
+import { NlriBatch } from './nlri-batch.ts';
 import type { PeerIndex, PeerState } from './peer-table.ts';
 import { TREATMENT_ATTRIBUTE_DISCARD, TREATMENT_OK, TREATMENT_WITHDRAW, type UpdateSource } from './update-source.ts';
 
@@ -30,6 +31,7 @@ export class AdjRibIn {
   readonly #sets: AttributeStore;
   readonly #evaluation: ImportEvaluation;
   readonly #families: readonly [LocRib, LocRib];
+  readonly #batch = new NlriBatch();
 
   constructor(sets: AttributeStore, evaluation: ImportEvaluation, families: readonly [LocRib, LocRib]) {
     this.outcome = {
@@ -114,10 +116,7 @@ export class AdjRibIn {
     const rib = this.#families[family];
     const isPerPrefix = !this.#evaluation.begin(peer, peer.importPolicy[family], set);
     const hasPathId = peer.session?.addPathReceive[family] === true;
-    const announced =
-      family === FAMILY_IPV4
-        ? this.#announceIpv4(rib, peer.index, set, isPerPrefix, hasPathId, octets, start, end)
-        : this.#announceIpv6(rib, peer.index, set, isPerPrefix, hasPathId, octets, start, end);
+    const announced = this.#announceBatches(rib, peer.index, set, isPerPrefix, hasPathId, octets, start, end);
     this.outcome.announced += announced;
     rib.announcedCount[peer.index] += announced;
     const limit = peer.policy.maxPrefixes;
@@ -126,7 +125,7 @@ export class AdjRibIn {
     }
   }
 
-  #announceIpv4(
+  #announceBatches(
     rib: LocRib,
     peer: PeerIndex,
     set: SetHandle,
@@ -138,49 +137,21 @@ export class AdjRibIn {
   ): number {
     const evaluation = this.#evaluation;
     const prefixes = rib.prefixes;
+    const isWide = rib.family !== FAMILY_IPV4;
+    const batch = this.#batch;
     let announced = 0;
-    for (let at = start; at < end; announced++) {
-      let pathId = 0;
-      if (hasPathId) {
-        pathId = int32At(octets, at);
-        at += 4;
+    for (let at = start; at < end; announced += batch.count) {
+      at = batch.fill(octets, at, end, hasPathId, isWide);
+      prefixes.prefetch(batch);
+      for (let i = 0; i < batch.count; i++) {
+        const a = batch.a[i];
+        const b = batch.b[i];
+        const c = batch.c[i];
+        const d = batch.d[i];
+        const length = batch.length[i];
+        if (isPerPrefix) evaluation.evaluatePrefix(a >>> 0, b >>> 0, c >>> 0, d >>> 0, length);
+        rib.announce(prefixes.insert(a, b, c, d, length), peer, batch.pathId[i], set, evaluation);
       }
-      const length = octets[at++];
-      const a = prefixLane(octets, at, length);
-      at += (length + 7) >>> 3;
-      if (isPerPrefix) evaluation.evaluatePrefix(a >>> 0, 0, 0, 0, length);
-      rib.announce(prefixes.insert(a, 0, 0, 0, length), peer, pathId, set, evaluation);
-    }
-    return announced;
-  }
-
-  #announceIpv6(
-    rib: LocRib,
-    peer: PeerIndex,
-    set: SetHandle,
-    isPerPrefix: boolean,
-    hasPathId: boolean,
-    octets: Uint8Array,
-    start: number,
-    end: number,
-  ): number {
-    const evaluation = this.#evaluation;
-    const prefixes = rib.prefixes;
-    let announced = 0;
-    for (let at = start; at < end; announced++) {
-      let pathId = 0;
-      if (hasPathId) {
-        pathId = int32At(octets, at);
-        at += 4;
-      }
-      const length = octets[at++];
-      const a = prefixLane(octets, at, length);
-      const b = length > 32 ? prefixLane(octets, at + 4, length - 32) : 0;
-      const c = length > 64 ? prefixLane(octets, at + 8, length - 64) : 0;
-      const d = length > 96 ? prefixLane(octets, at + 12, length - 96) : 0;
-      at += (length + 7) >>> 3;
-      if (isPerPrefix) evaluation.evaluatePrefix(a >>> 0, b >>> 0, c >>> 0, d >>> 0, length);
-      rib.announce(prefixes.insert(a, b, c, d, length), peer, pathId, set, evaluation);
     }
     return announced;
   }
@@ -189,39 +160,17 @@ export class AdjRibIn {
     const rib = this.#families[family];
     const hasPathId = peer.session?.addPathReceive[family] === true;
     const isWide = family !== FAMILY_IPV4;
+    const batch = this.#batch;
     let withdrawn = 0;
     for (let at = start; at < end; ) {
-      let pathId = 0;
-      if (hasPathId) {
-        pathId = int32At(octets, at);
-        at += 4;
+      at = batch.fill(octets, at, end, hasPathId, isWide);
+      rib.prefixes.prefetch(batch);
+      for (let i = 0; i < batch.count; i++) {
+        const prefix = rib.prefixes.find(batch.a[i], batch.b[i], batch.c[i], batch.d[i], batch.length[i]);
+        if (prefix !== 0 && rib.withdraw(prefix, peer.index, batch.pathId[i])) withdrawn++;
       }
-      const length = octets[at++];
-      const a = prefixLane(octets, at, length);
-      const b = isWide && length > 32 ? prefixLane(octets, at + 4, length - 32) : 0;
-      const c = isWide && length > 64 ? prefixLane(octets, at + 8, length - 64) : 0;
-      const d = isWide && length > 96 ? prefixLane(octets, at + 12, length - 96) : 0;
-      at += (length + 7) >>> 3;
-      const prefix = rib.prefixes.find(a, b, c, d, length);
-      if (prefix !== 0 && rib.withdraw(prefix, peer.index, pathId)) withdrawn++;
     }
     this.outcome.withdrawn += withdrawn;
     rib.withdrawnCount[peer.index] += withdrawn;
   }
-}
-
-/** Four octets, signed. */
-function int32At(octets: Uint8Array, at: number): number {
-  return (octets[at] << 24) | (octets[at + 1] << 16) | (octets[at + 2] << 8) | octets[at + 3];
-}
-
-/** The first `length` bits (32 at most) from `at`, as a signed lane; what follows them is not looked at. */
-function prefixLane(octets: Uint8Array, at: number, length: number): number {
-  let lane = 0;
-  if (length > 24) lane = int32At(octets, at);
-  else if (length > 16) lane = (octets[at] << 24) | (octets[at + 1] << 16) | (octets[at + 2] << 8);
-  else if (length > 8) lane = (octets[at] << 24) | (octets[at + 1] << 16);
-  else if (length > 0) lane = octets[at] << 24;
-  else return 0;
-  return length < 32 ? lane & (-1 << (32 - length)) : lane;
 }

@@ -11,6 +11,7 @@
 import { FAMILY_IPV4, type FamilyIndex } from '../bgp/family.ts';
 import { laneMask, type Prefix } from '../bgp/ip.ts';
 import { grownCapacity, grownUint8, grownUint16, grownUint32, StaggeredGrowth, WIDE_STEPS } from './columns.ts';
+import type { PrefixBatch } from './nlri-batch.ts';
 import type { PathRow } from './paths.ts';
 
 /** 0: none. */
@@ -49,6 +50,8 @@ export class PrefixTable {
   /** Groups at the start of this round of splits (a power of two), and how many of them have been split. */
   #roundGroups: number;
   #splitGroups: number;
+  /** Of no meaning: it keeps the reads of `prefetch` from being left out. */
+  prefetched: number;
   readonly #seed: number;
   /** Prefixes by length. */
   readonly #lengthCount: Uint32Array;
@@ -73,6 +76,7 @@ export class PrefixTable {
     this.#buckets = new Uint32Array(grownCapacity(FIRST_GROUPS * GROUP_BUCKETS));
     this.#roundGroups = FIRST_GROUPS;
     this.#splitGroups = 0;
+    this.prefetched = 0;
     this.#seed = seed | 0;
     this.#lengthCount = new Uint32Array(129);
   }
@@ -118,6 +122,25 @@ export class PrefixTable {
     this.count++;
     if (this.count > (this.#roundGroups + this.#splitGroups) << GROUP_BITS) this.#splitNextGroup();
     return handle;
+  }
+
+  /**
+   * Reads what `insert` or `find` of these prefixes will read first, so that the processor waits for all of it at once
+   * and not for one after the other. Lanes b to d are not looked at for IPv4.
+   */
+  prefetch(batch: PrefixBatch): void {
+    const isIpv4 = this.family === FAMILY_IPV4;
+    const { a, b, c, d, length, count } = batch;
+    const buckets = this.#buckets;
+    const nodes = this.#nodes;
+    let read = 0;
+    for (let i = 0; i < count; i++) {
+      const bits = length[i];
+      const hash = isIpv4 ? this.#hash4(a[i], bits) : this.#hash6(a[i], b[i], c[i], d[i], bits);
+      const low = lowBits(isIpv4 ? a[i] : lastLane(a[i], b[i], c[i], d[i], bits), bits);
+      read ^= nodes[buckets[this.#bucketOf(hash, low)] * 2];
+    }
+    this.prefetched = read;
   }
 
   /** Keeps the handle from being reused while a consumer has state for it. */
