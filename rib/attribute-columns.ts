@@ -101,70 +101,70 @@ export class AttributeColumns {
 
   /** Grows the column that is due; call when a new handle reaches growth.dueAt. */
   protected growColumn(): void {
-    const { target } = this.growth;
+    const { target, dueAt: used } = this.growth;
     switch (this.growth.advance()) {
       case 0:
-        this.refCount = grownUint32(this.refCount, target);
+        this.refCount = grownUint32(this.refCount, target, used);
         break;
       case 1:
-        this.offset = grownUint32(this.offset, target);
+        this.offset = grownUint32(this.offset, target, used);
         break;
       case 2:
-        this.length = grownUint16(this.length, target);
+        this.length = grownUint16(this.length, target, used);
         break;
       case 3:
-        this.hash = grownUint32(this.hash, target);
+        this.hash = grownUint32(this.hash, target, used);
         break;
       case 4:
-        this.chain = grownUint32(this.chain, target);
+        this.chain = grownUint32(this.chain, target, used);
         break;
       case 5:
-        this.validity = grownUint8(this.validity, target);
+        this.validity = grownUint8(this.validity, target, used);
         break;
       case 6:
-        this.generation = grownUint32(this.generation, target);
+        this.generation = grownUint32(this.generation, target, used);
         break;
       case 7:
-        this.rank = grownFloat64(this.rank, target);
+        this.rank = grownFloat64(this.rank, target, used);
         break;
       case 8:
-        this.localPref = grownUint32(this.localPref, target);
+        this.localPref = grownUint32(this.localPref, target, used);
         break;
       case 9:
-        this.med = grownUint32(this.med, target);
+        this.med = grownUint32(this.med, target, used);
         break;
       case 10:
-        this.asPathLength = grownUint16(this.asPathLength, target);
+        this.asPathLength = grownUint16(this.asPathLength, target, used);
         break;
       case 11:
-        this.origin = grownUint8(this.origin, target);
+        this.origin = grownUint8(this.origin, target, used);
         break;
       case 12:
-        this.neighborAs = grownUint32(this.neighborAs, target);
+        this.neighborAs = grownUint32(this.neighborAs, target, used);
         break;
       case 13:
-        this.originatorId = grownUint32(this.originatorId, target);
+        this.originatorId = grownUint32(this.originatorId, target, used);
         break;
       case 14:
-        this.clusterListLength = grownUint16(this.clusterListLength, target);
+        this.clusterListLength = grownUint16(this.clusterListLength, target, used);
         break;
       case 15:
-        this.nextHop = grownUint32(this.nextHop, target);
+        this.nextHop = grownUint32(this.nextHop, target, used);
         break;
       case 16:
-        this.flags = grownUint16(this.flags, target);
+        this.flags = grownUint16(this.flags, target, used);
         break;
       case 17:
-        this.source = grownUint8(this.source, target);
+        this.source = grownUint8(this.source, target, used);
         break;
       case 18:
-        this.metric = grownUint32(this.metric, target);
+        this.metric = grownUint32(this.metric, target, used);
         break;
       case 19:
-        this.interfaceIndex = grownUint32(this.interfaceIndex, target);
+        this.interfaceIndex = grownUint32(this.interfaceIndex, target, used);
         break;
       case 20:
-        this.routeType = grownUint8(this.routeType, target);
+        this.routeType = grownUint8(this.routeType, target, used);
         break;
     }
     this.capacity = this.growth.capacity;

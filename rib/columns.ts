@@ -62,26 +62,27 @@ export class StaggeredGrowth {
   }
 }
 
-export function grownUint8(column: Uint8Array, capacity: number): Uint8Array {
+/** A longer copy; entries from `used` on were never written and are not touched, so that their pages stay uncommitted. */
+export function grownUint8(column: Uint8Array, capacity: number, used = column.length): Uint8Array {
   const grown = new Uint8Array(capacity);
-  grown.set(column);
+  grown.set(column.subarray(0, used));
   return grown;
 }
 
-export function grownUint16(column: Uint16Array, capacity: number): Uint16Array {
+export function grownUint16(column: Uint16Array, capacity: number, used = column.length): Uint16Array {
   const grown = new Uint16Array(capacity);
-  grown.set(column);
+  grown.set(column.subarray(0, used));
   return grown;
 }
 
-export function grownUint32(column: Uint32Array, capacity: number): Uint32Array {
+export function grownUint32(column: Uint32Array, capacity: number, used = column.length): Uint32Array {
   const grown = new Uint32Array(capacity);
-  grown.set(column);
+  grown.set(column.subarray(0, used));
   return grown;
 }
 
-export function grownFloat64(column: Float64Array, capacity: number): Float64Array {
+export function grownFloat64(column: Float64Array, capacity: number, used = column.length): Float64Array {
   const grown = new Float64Array(capacity);
-  grown.set(column);
+  grown.set(column.subarray(0, used));
   return grown;
 }

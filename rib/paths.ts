@@ -134,37 +134,37 @@ export class PathTable {
   }
 
   #growColumn(): void {
-    const { target } = this.#growth;
+    const { target, dueAt: used } = this.#growth;
     switch (this.#growth.advance()) {
       case 0:
-        this.rowPrefix = grownUint32(this.rowPrefix, target);
+        this.rowPrefix = grownUint32(this.rowPrefix, target, used);
         break;
       case 1:
-        this.rowSet = grownUint32(this.rowSet, target);
+        this.rowSet = grownUint32(this.rowSet, target, used);
         break;
       case 2:
-        this.rowEffective = grownUint32(this.rowEffective, target);
+        this.rowEffective = grownUint32(this.rowEffective, target, used);
         break;
       case 3:
-        this.rowPeer = grownUint16(this.rowPeer, target);
+        this.rowPeer = grownUint16(this.rowPeer, target, used);
         break;
       case 4:
-        this.rowFlags = grownUint8(this.rowFlags, target);
+        this.rowFlags = grownUint8(this.rowFlags, target, used);
         break;
       case 5:
-        this.rowReason = grownUint8(this.rowReason, target);
+        this.rowReason = grownUint8(this.rowReason, target, used);
         break;
       case 6:
-        this.rowPreference = grownUint8(this.rowPreference, target);
+        this.rowPreference = grownUint8(this.rowPreference, target, used);
         break;
       case 7:
-        this.rowNext = grownUint32(this.rowNext, target);
+        this.rowNext = grownUint32(this.rowNext, target, used);
         break;
       case 8:
-        if (this.rowPathId.length !== 0) this.rowPathId = grownUint32(this.rowPathId, target);
+        if (this.rowPathId.length !== 0) this.rowPathId = grownUint32(this.rowPathId, target, used);
         break;
       case 9:
-        if (this.rowParked.length !== 0) this.rowParked = grownUint32(this.rowParked, target);
+        if (this.rowParked.length !== 0) this.rowParked = grownUint32(this.rowParked, target, used);
         break;
     }
     this.capacity = this.#growth.capacity;

@@ -303,31 +303,31 @@ export class PrefixTable {
   }
 
   #growColumn(): void {
-    const { target } = this.#growth;
+    const { target, dueAt: used } = this.#growth;
     switch (this.#growth.advance()) {
       case 0:
-        this.laneA = grownUint32(this.laneA, target);
+        this.laneA = grownUint32(this.laneA, target, used);
         break;
       case 1:
-        if (this.laneB.length !== 0) this.laneB = grownUint32(this.laneB, target);
+        if (this.laneB.length !== 0) this.laneB = grownUint32(this.laneB, target, used);
         break;
       case 2:
-        if (this.laneC.length !== 0) this.laneC = grownUint32(this.laneC, target);
+        if (this.laneC.length !== 0) this.laneC = grownUint32(this.laneC, target, used);
         break;
       case 3:
-        if (this.laneD.length !== 0) this.laneD = grownUint32(this.laneD, target);
+        if (this.laneD.length !== 0) this.laneD = grownUint32(this.laneD, target, used);
         break;
       case 4:
-        this.length = grownUint8(this.length, target);
+        this.length = grownUint8(this.length, target, used);
         break;
       case 5:
-        this.head = grownUint32(this.head, target);
+        this.head = grownUint32(this.head, target, used);
         break;
       case 6:
-        this.holds = grownUint16(this.holds, target);
+        this.holds = grownUint16(this.holds, target, used);
         break;
       case 7:
-        this.#nodes = grownUint32(this.#nodes, target * 2);
+        this.#nodes = grownUint32(this.#nodes, target * 2, used * 2);
         break;
     }
     this.capacity = this.#growth.capacity;
