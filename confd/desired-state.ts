@@ -52,7 +52,6 @@ export interface KernelConfig {
 
 export interface DecisionConfig {
   readonly alwaysCompareMed: boolean;
-  readonly deterministicMed: boolean;
   /** Different neighbour ASes may share a multipath set. */
   readonly multipathRelax: boolean;
   readonly multipath: boolean;

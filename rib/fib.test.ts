@@ -42,7 +42,7 @@ class Scene {
   /** Gateways by address; others are connected through interface 2, 203.0.113.0/24 is nowhere. */
   readonly gateways = new Map<string, string>();
   readonly bench = new RibBench({
-    decision: { alwaysCompareMed: false, deterministicMed: true, multipathRelax: false, multipath: true },
+    decision: { alwaysCompareMed: false, multipathRelax: false, multipath: true },
     resolver: (family, a, b, c, d): Resolution | null => {
       const address = formatLanes(family, a, b, c, d);
       if (address.startsWith('203.0.113.')) return null;

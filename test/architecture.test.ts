@@ -39,7 +39,7 @@ describe('architecture', () => {
   test('the reader of imports sees imports', () => {
     expect(imports('src/main.ts')).toContain('node:util');
     expect(imports('src/main.ts')).toContain('./daemon.ts');
-    expect(imports('rib/peer-table.ts')).toContain('../bgp/family.ts');
+    expect(imports('rib/fib.ts')).toContain('../bgp/family.ts');
   });
 
   test.each(product.map((file) => [file]))('%s imports only what lies below it', (file) => {

@@ -36,7 +36,6 @@ import { deriveSessions } from './sessions.ts';
 /** What every Calico node does when choosing paths; `multipathRelax`: BIRD merges paths whatever their AS_PATHs say. */
 const DECISION: DecisionConfig = {
   alwaysCompareMed: false,
-  deterministicMed: true,
   multipathRelax: true,
   multipath: true,
 };

@@ -185,11 +185,10 @@ export const configSchema = z.strictObject({
   decision: z
     .strictObject({
       alwaysCompareMed: z.boolean().default(false),
-      deterministicMed: z.boolean().default(true),
       multipath: z.boolean().default(true),
       multipathRelax: z.boolean().default(false),
     })
-    .default({ alwaysCompareMed: false, deterministicMed: true, multipath: true, multipathRelax: false }),
+    .default({ alwaysCompareMed: false, multipath: true, multipathRelax: false }),
   peerGroups: z.record(z.string(), peerGroupSchema).default({}),
   peers: z.array(peerSchema).default([]),
   originate: z
