@@ -41,7 +41,7 @@ export function parseIpv4(text: string): number {
       dots++;
     } else if (code >= 48 && code <= 57) {
       if (digits > 0 && octet === 0) return -1;
-      octet = (octet < 0 ? 0 : octet) * 10 + (code - 48);
+      octet = Math.max(octet, 0) * 10 + (code - 48);
       digits++;
       if (octet > 255) return -1;
     } else return -1;
