@@ -168,12 +168,14 @@ export class AdjRibOut {
   clone(): AdjRibOut {
     const copy = new AdjRibOut(this.addPath, this.#store, this.#prefixes);
     copy.count = this.count;
-    copy.sentSet = this.sentSet.slice();
-    copy.sentFrom = this.sentFrom.slice();
-    copy.sentPathId = this.sentPathId.slice();
+    // Only what is in use is copied: the rest of a column has no memory behind it yet.
+    const slots = this.addPath ? this.#end : this.prefixEnd;
+    copy.sentSet = grownUint32(this.sentSet.subarray(0, slots), this.sentSet.length);
+    copy.sentFrom = grownUint16(this.sentFrom.subarray(0, slots), this.sentFrom.length);
+    copy.sentPathId = grownUint32(this.sentPathId.subarray(0, slots), this.sentPathId.length);
     copy.#countFrom = this.#countFrom.slice();
-    copy.#first = this.#first.slice();
-    copy.#next = this.#next.slice();
+    copy.#first = grownUint32(this.#first.subarray(0, this.prefixEnd), this.#first.length);
+    copy.#next = grownUint32(this.#next.subarray(0, slots), this.#next.length);
     copy.#free = this.#free;
     copy.#end = this.#end;
     for (let prefix = 1, end = this.prefixEnd; prefix < end; prefix++) {

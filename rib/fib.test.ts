@@ -170,6 +170,15 @@ describe('what the kernel should have', () => {
     expect(scene.drain()).toEqual({ [PREFIX]: 'via 192.0.2.3 dev 2 metric 0' });
   });
 
+  test('a link-local next hop is on the link that the peer is on', () => {
+    const scene = new Scene();
+    const peer = peerOf(scene, '1');
+    const { session, ends } = scene.bench.rib.peers.get(peer)!;
+    scene.bench.rib.sessionUp(peer, session!, { ...ends!, interfaceIndex: 5 });
+    announce(scene, '1', 'fd00:1::/64', { nextHop: 'fe80::7' });
+    expect(scene.drain()).toEqual({ 'fd00:1::/64': 'via fe80::7 dev 5 metric 0' });
+  });
+
   test('no more next hops than are allowed', () => {
     const scene = new Scene({ maxPaths: 2 });
     for (const id of ['1', '2', '3', '4']) announce(scene, id, PREFIX, { nextHop: `192.0.2.${id}` });
