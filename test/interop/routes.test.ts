@@ -7,7 +7,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FOREIGN_AS, Pair, PEREGRINE_AS } from '../support/pair.ts';
 import { FOREIGN_KINDS } from '../support/peers/index.ts';
-import { advertised, routes } from '../support/peers/peregrine.ts';
+import { advertised, peerView, routes } from '../support/peers/peregrine.ts';
 import { type Announcement, announcement, FAMILIES, type Family, type ReceivedRoute } from '../support/peers/router.ts';
 import { describeInterop } from '../support/requirements.ts';
 import { waitFor, waitUntil } from '../support/wait-for.ts';
@@ -69,6 +69,10 @@ for (const kind of FOREIGN_KINDS) {
 
         await pair.peregrine.withdraw(prefix);
         expect(await pair.heard(pair.foreign, family, 'nothing', (list) => list.length === 0)).toEqual([]);
+
+        // Three changes of configuration and policy later it is still the first session.
+        const peer = await peerView(pair.peregrine.context, pair.address(pair.foreign, family));
+        expect(peer.sessionsEstablished).toBe(1);
       });
 
       test.each(FAMILIES)('%s: is heard announcing, replacing and withdrawing', async (family) => {

@@ -17,8 +17,9 @@ const DEADLINE_MS = 30_000;
 const BGP_PORT_HEX = '00B3';
 const TCP_ESTABLISHED_HEX = '01';
 const CEASE = 6;
+const MAXIMUM_PREFIXES = 1;
 const ADMINISTRATIVE_SHUTDOWN = 2;
-/** RFC 8538: encloses the Administrative Shutdown where both support NOTIFICATIONs under graceful restart (FRR). */
+/** RFC 8538: encloses the other two where both sides support NOTIFICATIONs under graceful restart (FRR). */
 const HARD_RESET = 9;
 const HOLD_TIMER_EXPIRED = 4;
 /** AS_TRANS: what a two-octet speaker has to call a neighbour whose AS needs four octets. */
@@ -103,6 +104,26 @@ for (const kind of FOREIGN_KINDS) {
         await pair.heard(pair.foreign, FAMILY, 'nothing', (list) => list.length === 0);
         const status = await pair.foreign.session(pair.peregrine.namespace.ipv4);
         expect(status.isEstablished).toBe(false);
+      });
+    });
+
+    test('more routes than allowed: Cease, Maximum Number of Prefixes Reached', async () => {
+      const options = {
+        kind,
+        session: 'eBGP',
+        dials: 'peregrine',
+        overIpv4: [FAMILY],
+        peregrine: { peregrine: { maxPrefixes: 2, idleHold: { minSeconds: 60, maxSeconds: 60 } } },
+        foreignNetworks: [announcement('10.2.0.0/24'), announcement('10.2.1.0/24')],
+      } as const;
+      await withPair(options, async (pair) => {
+        await pair.established();
+        await pair.heard(pair.peregrine, FAMILY, 'as many as allowed', (list) => list.length === 2);
+        await pair.foreign.announce(announcement('10.2.2.0/24'));
+        const peer = await pair.down(DEADLINE_MS);
+        expect(peer.lastError?.code).toBe(CEASE);
+        expect([MAXIMUM_PREFIXES, HARD_RESET]).toContain(peer.lastError?.subcode);
+        await pair.heard(pair.peregrine, FAMILY, 'nothing', (list) => list.length === 0);
       });
     });
 
