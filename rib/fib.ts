@@ -109,7 +109,8 @@ export class FibDesired implements PrefixConsumer {
   }
 
   prefixChanged(family: FamilyIndex, prefix: PrefixHandle): void {
-    this.#dirty[family].add(prefix);
+    // configure() looks at everything, so nothing is missed before it.
+    if (this.#options !== null) this.#dirty[family].add(prefix);
   }
 
   pathRemoved(): void {}

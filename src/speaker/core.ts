@@ -50,6 +50,7 @@ export class SpeakerCore {
   readonly #compiled = new WeakMap<Policy, Map<PolicyUse, CompiledPolicy>>();
   #kernel: KernelConfig;
   #isScheduled = false;
+  #hasWritten = false;
   #isClosed = false;
   #sliceEndMs = 0;
   readonly #deadline = (): boolean => this.#clock.nowMs() >= this.#sliceEndMs;
@@ -136,6 +137,9 @@ export class SpeakerCore {
 
   #configureFib(kernel: KernelConfig): void {
     const isWriting = kernel.backend === 'netlink' && kernel.programRoutes;
+    // As long as nothing was ever written, there is nothing to look at prefixes for.
+    if (!isWriting && !this.#hasWritten) return;
+    this.#hasWritten = true;
     const policyOf = (policy: Policy): CompiledPolicy => this.compiled(isWriting ? policy : REJECT_ALL, 'kernel');
     this.fibDesired.configure({
       policies: [policyOf(kernel.policy['ipv4-unicast']), policyOf(kernel.policy['ipv6-unicast'])],
