@@ -21,7 +21,7 @@ import type { PrefixHandle, PrefixTable } from './prefix-table.ts';
 import type { UpdateBatch } from './update-batch.ts';
 
 /** Prefixes that one pass looks at before it lets others work. */
-const PASS_PREFIXES = 4096;
+const PASS_PREFIXES = 2048;
 
 export class CatchUp {
   /** When done the member is to be told that its refresh is complete (RFC 7313). */
