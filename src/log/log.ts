@@ -1,6 +1,6 @@
 /**
- * Logging: pino JSON lines, or aligned text when stderr is a terminal. Every line has a stable code; what may be
- * logged under it is decided where the code is used, passwords never are.
+ * Logging: pino JSON lines, or aligned text when stderr is a terminal. Every line has a stable identifier of what it
+ * reports (`msgid`, as RFC 5424 calls it); what may be logged with it is decided where it is used, passwords never are.
  */
 
 import { pino } from 'pino';
@@ -8,29 +8,22 @@ import { pino } from 'pino';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface Log {
-  debug(code: string, fields: object, message: string): void;
-  info(code: string, fields: object, message: string): void;
-  warn(code: string, fields: object, message: string): void;
-  error(code: string, fields: object, message: string): void;
+  debug(msgid: string, fields: object, message: string): void;
+  info(msgid: string, fields: object, message: string): void;
+  warn(msgid: string, fields: object, message: string): void;
+  error(msgid: string, fields: object, message: string): void;
   setLevel(level: LogLevel): void;
 }
 
-const LEVEL_NAMES: Readonly<Record<number, string>> = {
-  20: 'DEBUG',
-  30: 'INFO ',
-  40: 'WARN ',
-  50: 'ERROR',
-  60: 'FATAL',
-};
-
-/** pino's JSON line as text for people: time, level, code, message, remaining fields. */
+/** The JSON line as text for people: time, level, identifier, message, remaining fields. */
 export function prettyLine(line: string): string {
-  const { level, time, code, msg, ...rest } = JSON.parse(line) as Record<string, unknown>;
-  const clock = new Date(Number(time)).toISOString().slice(11, 23);
+  const { level, time, msgid, msg, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  const clock = String(time).slice(11, 23);
   const fields = Object.entries(rest)
     .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(' ');
-  return `${clock} ${LEVEL_NAMES[Number(level)] ?? level} ${String(code ?? '').padEnd(18)} ${msg}${fields === '' ? '' : `  (${fields})`}\n`;
+  const head = `${clock} ${String(level).toUpperCase().padEnd(5)} ${String(msgid ?? '').padEnd(18)} ${msg}`;
+  return `${head}${fields === '' ? '' : `  (${fields})`}\n`;
 }
 
 /** A log that writes to stderr. */
@@ -38,12 +31,15 @@ export function createLog(level: LogLevel, isTerminal: boolean = process.stderr.
   const destination = isTerminal
     ? { write: (line: string) => void process.stderr.write(prettyLine(line)) }
     : pino.destination({ dest: 2, sync: false, minLength: 0 });
-  const logger = pino({ level, base: null }, destination);
+  const logger = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (name) => ({ level: name }) } },
+    destination,
+  );
   return {
-    debug: (code, fields, message) => logger.debug({ code, ...fields }, message),
-    info: (code, fields, message) => logger.info({ code, ...fields }, message),
-    warn: (code, fields, message) => logger.warn({ code, ...fields }, message),
-    error: (code, fields, message) => logger.error({ code, ...fields }, message),
+    debug: (msgid, fields, message) => logger.debug({ msgid, ...fields }, message),
+    info: (msgid, fields, message) => logger.info({ msgid, ...fields }, message),
+    warn: (msgid, fields, message) => logger.warn({ msgid, ...fields }, message),
+    error: (msgid, fields, message) => logger.error({ msgid, ...fields }, message),
     setLevel: (next) => {
       logger.level = next;
     },

@@ -1,0 +1,106 @@
+/**
+ * KEEPALIVEs go out on time while full tables come in and go out (RFC 4271 4.4 and 6.5): sessions with the shortest
+ * hold time there is, beside a peer that loads 300,000 prefixes as fast as the socket takes them and then withdraws
+ * all of them by closing. The neighbours here close nothing by themselves: what is judged is what the daemon sent.
+ */
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LocalDaemon } from '../support/local-daemon.ts';
+import { loopbackAddress } from '../support/loopback.ts';
+import { KEEPALIVE, UPDATE } from '../support/raw-speaker.ts';
+import { SocketSpeaker } from '../support/socket-speaker.ts';
+import { manyRoutes } from '../support/update-octets.ts';
+import { waitUntil } from '../support/wait-for.ts';
+
+const OUR_AS = 64_999;
+const PREFIXES = 300_000;
+/** As a full table has them: five to fifteen prefixes an attribute set. */
+const PREFIXES_PER_UPDATE = 6;
+const HOLD_TIME_SECONDS = 3;
+const DEADLINE_MS = 60_000;
+const [DAEMON, FULL, QUIET, HEARING] = [1, 2, 3, 4].map(loopbackAddress);
+
+let daemon: LocalDaemon;
+beforeAll(async () => {
+  const peer = (name: string, address: string, as: number, more: object) => ({
+    ...{ name, address, as, passive: true, holdTimeSeconds: HOLD_TIME_SECONDS },
+    ...more,
+  });
+  daemon = await LocalDaemon.start(DAEMON, {
+    routerId: DAEMON,
+    as: OUR_AS,
+    logLevel: 'info',
+    peers: [
+      peer('full', FULL, 65_001, { holdTimeSeconds: 90, export: 'reject-all' }),
+      peer('quiet', QUIET, 65_002, { export: 'reject-all' }),
+      peer('hearing', HEARING, 65_003, {}),
+    ],
+  });
+});
+afterAll(() => daemon.stop());
+
+/** A neighbour that notes the longest time between two messages to it. */
+async function listener(localAddress: string, as: number) {
+  const seen = { lastMs: performance.now(), longestMs: 0 };
+  const speaker = await SocketSpeaker.establish({
+    localAddress,
+    address: DAEMON,
+    as,
+    holdTimeSeconds: HOLD_TIME_SECONDS,
+    keepsUpdates: false,
+    onMessage: () => {
+      const now = performance.now();
+      seen.longestMs = Math.max(seen.longestMs, now - seen.lastMs);
+      seen.lastMs = now;
+    },
+  });
+  return { speaker, seen };
+}
+
+test('sessions with a hold time of 3 s live through the load and the loss of 300,000 prefixes', async () => {
+  const quiet = await listener(QUIET, 65_002);
+  const hearing = await listener(HEARING, 65_003);
+  const full = await SocketSpeaker.establish({ localAddress: FULL, address: DAEMON, as: 65_001 });
+  const octets = manyRoutes({ as: 65_001, nextHop: FULL, prefixes: PREFIXES, perUpdate: PREFIXES_PER_UPDATE });
+
+  const startMs = performance.now();
+  await full.sendAll(octets);
+  await waitUntil(
+    'everything is advertised to the hearing peer',
+    DEADLINE_MS,
+    async () => (await daemon.peer('hearing')).families['ipv4-unicast']?.advertised,
+    (advertised) => advertised === PREFIXES,
+  );
+  const loadMs = performance.now() - startMs;
+  full.close();
+  await waitUntil(
+    'everything is withdrawn',
+    DEADLINE_MS,
+    () => daemon.status(),
+    ({ tables }) => tables['ipv4-unicast'].paths === 0,
+  );
+  // At least one KEEPALIVE interval more, so that a late one counts.
+  const keepalives = quiet.speaker.count(KEEPALIVE);
+  await waitUntil(
+    'two more KEEPALIVEs',
+    DEADLINE_MS,
+    () => quiet.speaker.count(KEEPALIVE),
+    (count) => count >= keepalives + 2,
+  );
+
+  for (const name of ['quiet', 'hearing']) {
+    const { state, sessionsEstablished } = await daemon.peer(name);
+    expect({ name, state, sessionsEstablished }).toEqual({ name, state: 'Established', sessionsEstablished: 1 });
+  }
+  for (const { seen } of [quiet, hearing]) expect(seen.longestMs).toBeLessThan(HOLD_TIME_SECONDS * 1000);
+  expect(quiet.speaker.count(UPDATE), 'only the End-of-RIB').toBeLessThanOrEqual(1);
+  const { eventLoopDelay } = await daemon.status();
+  process.stdout.write(
+    `${PREFIXES} prefixes in and out again in ${loadMs.toFixed(0)} ms; longest silence ` +
+      `${quiet.seen.longestMs.toFixed(0)} ms (KEEPALIVEs only) and ${hearing.seen.longestMs.toFixed(0)} ms ` +
+      `(with UPDATEs) of ${HOLD_TIME_SECONDS * 1000}; event loop delay p99 ${eventLoopDelay.p99Ms.toFixed(1)} ms, ` +
+      `max ${eventLoopDelay.maxMs.toFixed(1)} ms\n`,
+  );
+  quiet.speaker.close();
+  hearing.speaker.close();
+});

@@ -1,0 +1,159 @@
+/**
+ * The real daemon as users run it (dist/peregrine.js), stand-alone, on loopback addresses and without the kernel: no
+ * privileges, no namespaces. Its command line is run the same way, as processes of their own.
+ */
+
+import { spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import type { PeerView, StatusView } from '../../src/api/schema.ts';
+import { fetchList, fetchOne } from '../../src/cli/client.ts';
+import { DaemonProcess } from './daemon-process.ts';
+import { LOOPBACK_PORT, temporaryFolder } from './loopback.ts';
+import { waitUntil } from './wait-for.ts';
+
+export const PEREGRINE_MAIN = fileURLToPath(new URL('../../dist/peregrine.js', import.meta.url));
+const START_DEADLINE_MS = 15_000;
+const RELOAD_DEADLINE_MS = 10_000;
+
+export interface CommandOutcome {
+  /** Null: ended by a signal. */
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `peregrine ARGS` to its end. */
+export function peregrine(args: readonly string[], options: { cwd?: string } = {}): Promise<CommandOutcome> {
+  return runToEnd([process.execPath, PEREGRINE_MAIN, ...args], options);
+}
+
+/** Runs a line of shell; `$PEREGRINE` is the command. */
+export function shell(line: string, env: NodeJS.ProcessEnv = {}): Promise<CommandOutcome> {
+  const PEREGRINE = `${process.execPath} ${PEREGRINE_MAIN}`;
+  return runToEnd(['bash', '-o', 'pipefail', '-c', line], { env: { ...process.env, PEREGRINE, ...env } });
+}
+
+function runToEnd(
+  argv: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv },
+): Promise<CommandOutcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(argv[0], argv.slice(1), { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.once('error', reject);
+    child.once('close', (status) =>
+      resolve({ status, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }),
+    );
+  });
+}
+
+/** One line of the daemon's log. */
+export interface LogLine {
+  readonly level: string;
+  readonly msgid: string;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+/** Fields of the stand-alone file (docs/stand-alone.md) that a test wants. */
+export interface LocalConfig {
+  readonly routerId: string;
+  readonly as: number;
+  readonly [field: string]: unknown;
+}
+
+export class LocalDaemon {
+  readonly process: DaemonProcess;
+  readonly folder: string;
+  readonly configPath: string;
+  readonly socketPath: string;
+  readonly address: string;
+  readonly port = LOOPBACK_PORT;
+  readonly #logPath: string;
+
+  private constructor(folder: string, address: string, text: string) {
+    if (!existsSync(PEREGRINE_MAIN)) throw new Error(`${PEREGRINE_MAIN} is missing: run npm run build`);
+    this.folder = folder;
+    this.address = address;
+    this.configPath = join(folder, 'peregrine.yaml');
+    this.socketPath = join(folder, 'peregrine.sock');
+    this.#logPath = join(folder, 'log');
+    writeFileSync(this.configPath, text);
+    const argv = [process.execPath, PEREGRINE_MAIN, 'run', '--config', this.configPath, '--socket', this.socketPath];
+    this.process = new DaemonProcess(argv, { namespacePath: null, logPath: this.#logPath, cwd: folder });
+  }
+
+  /** Starts it at that loopback address and waits until it listens. */
+  static async start(address: string, config: LocalConfig): Promise<LocalDaemon> {
+    const daemon = new LocalDaemon(temporaryFolder(), address, configText(address, config));
+    await daemon.process.ready('the daemon listens', START_DEADLINE_MS, () =>
+      daemon.log().some((line) => line.msgid === 'LISTENING') ? true : null,
+    );
+    return daemon;
+  }
+
+  log(): readonly LogLine[] {
+    const lines = this.process.log().split('\n');
+    // What follows the last line end is not whole yet.
+    return lines.slice(0, -1).map((line) => JSON.parse(line) as LogLine);
+  }
+
+  /** `peregrine ARGS --socket (this daemon's)`. */
+  cli(...args: readonly string[]): Promise<CommandOutcome> {
+    return peregrine([...args, '--socket', this.socketPath]);
+  }
+
+  status(): Promise<StatusView> {
+    return fetchOne<StatusView>(this.socketPath, '/v1/status');
+  }
+
+  /** The items of a list of the control API. */
+  async list<T>(path: string): Promise<T[]> {
+    const items: T[] = [];
+    for await (const item of fetchList<T>(this.socketPath, path)) items.push(item);
+    return items;
+  }
+
+  async peer(name: string): Promise<PeerView> {
+    const peers = await this.list<PeerView>('/v1/peers');
+    const found = peers.find((peer) => peer.name === name);
+    if (found === undefined) throw new Error(`there is no peer ${name}`);
+    return found;
+  }
+
+  /** Writes the file anew and sends SIGHUP; resolves when the daemon says that it has read it. */
+  async reload(config: LocalConfig): Promise<StatusView> {
+    const before = (await this.status()).appliedRevision;
+    this.writeConfig(configText(this.address, config));
+    this.process.signal('SIGHUP');
+    return waitUntil(
+      'the new configuration is in force',
+      RELOAD_DEADLINE_MS,
+      () => this.status(),
+      (status) => status.appliedRevision !== before,
+    );
+  }
+
+  writeConfig(text: string): void {
+    writeFileSync(this.configPath, text);
+  }
+
+  stop(): Promise<void> {
+    return this.process.stop();
+  }
+}
+
+function configText(address: string, config: LocalConfig): string {
+  return stringify({
+    logLevel: 'debug',
+    listen: [{ address, port: LOOPBACK_PORT }],
+    kernel: { enabled: false, resolveNextHops: 'always' },
+    ...config,
+  });
+}
