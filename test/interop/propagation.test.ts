@@ -158,20 +158,23 @@ for (const cast of CASTS) {
         expect(known.paths).toMatchObject([{ eligible: true, best: true }]);
       });
 
-      test.runIf(cast.outer === 'frr')('what comes back with our own AS in its path is not used', async () => {
-        await heardAfter(outer, family, [plain]);
-        const isEcho = (path: { readonly source: string }): boolean =>
-          path.source !== addressOf(feeder.namespace, family);
-        const [known] = await waitUntil(
-          'FRR has sent the route back',
-          DEADLINE_MS,
-          () => routes(peregrine, plain.prefix),
-          ([route]) => route.paths.some(isEcho),
-        );
-        const echo = known.paths.find(isEcho);
-        expect(echo).toMatchObject({ eligible: false, best: false });
-        expect(echo?.reason).toMatch(/AS/);
-      });
+      // Of all five only FRR sends a route back to where it came from.
+      if (cast.outer === 'frr') {
+        test('what comes back with our own AS in its path is not used', async () => {
+          await heardAfter(outer, family, [plain]);
+          const isEcho = (path: { readonly source: string }): boolean =>
+            path.source !== addressOf(feeder.namespace, family);
+          const [known] = await waitUntil(
+            'FRR has sent the route back',
+            DEADLINE_MS,
+            () => routes(peregrine, plain.prefix),
+            ([route]) => route.paths.some(isEcho),
+          );
+          const echo = known.paths.find(isEcho);
+          expect(echo).toMatchObject({ eligible: false, best: false });
+          expect(echo?.reason).toMatch(/AS/);
+        });
+      }
     });
   });
 }

@@ -127,30 +127,32 @@ for (const kind of FOREIGN_KINDS) {
       });
     });
 
-    test.runIf(CAN_BE_TWO_OCTET.includes(kind))('a two-octet speaker: paths both ways', async () => {
-      const ourAs = kind === 'exabgp' ? 4_200_000_001 : PEREGRINE_AS;
-      const options = {
-        kind,
-        session: 'eBGP',
-        dials: 'peregrine',
-        overIpv4: [FAMILY],
-        peregrineAs: ourAs,
-        foreignAs: 65002,
-        foreign: { fourOctetAs: false, as: ourAs > 0xffff ? AS_TRANS : ourAs },
-        peregrineNetworks: [announcement('10.1.0.0/24')],
-        foreignNetworks: [announcement('10.2.0.0/24')],
-      } as const;
-      await withPair(options, async (pair) => {
-        await pair.established();
-        const [ours] = await pair.heard(pair.foreign, FAMILY, 'our route', (list) => list.length === 1);
-        // ExaBGP may merge what AS4_PATH says.
-        expect([[ourAs], [AS_TRANS]]).toContainEqual(ours.asPath);
-        // FRR tells us our own route too, with our AS in the path.
-        const isTheirs = (route: ReceivedRoute): boolean => route.prefix === '10.2.0.0/24';
-        const heard = await pair.heard(pair.peregrine, FAMILY, 'its route', (list) => list.some(isTheirs));
-        expect(heard.find(isTheirs)?.asPath).toEqual([65002]);
+    if (CAN_BE_TWO_OCTET.includes(kind)) {
+      test('a two-octet speaker: paths both ways', async () => {
+        const ourAs = kind === 'exabgp' ? 4_200_000_001 : PEREGRINE_AS;
+        const options = {
+          kind,
+          session: 'eBGP',
+          dials: 'peregrine',
+          overIpv4: [FAMILY],
+          peregrineAs: ourAs,
+          foreignAs: 65002,
+          foreign: { fourOctetAs: false, as: ourAs > 0xffff ? AS_TRANS : ourAs },
+          peregrineNetworks: [announcement('10.1.0.0/24')],
+          foreignNetworks: [announcement('10.2.0.0/24')],
+        } as const;
+        await withPair(options, async (pair) => {
+          await pair.established();
+          const [ours] = await pair.heard(pair.foreign, FAMILY, 'our route', (list) => list.length === 1);
+          // ExaBGP may merge what AS4_PATH says.
+          expect([[ourAs], [AS_TRANS]]).toContainEqual(ours.asPath);
+          // FRR tells us our own route too, with our AS in the path.
+          const isTheirs = (route: ReceivedRoute): boolean => route.prefix === '10.2.0.0/24';
+          const heard = await pair.heard(pair.peregrine, FAMILY, 'its route', (list) => list.some(isTheirs));
+          expect(heard.find(isTheirs)?.asPath).toEqual([65002]);
+        });
       });
-    });
+    }
   });
 }
 
