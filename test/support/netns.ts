@@ -4,7 +4,7 @@
  * namespaces' names must differ, and carry the pid of the test process.
  *
  * All of it goes again: on close(), on the exit of the test process, and, should that be killed, at the start of the
- * next laboratory (namespaces of our prefix whose process is dead). Foreign namespaces are never touched.
+ * next laboratory (namespaces and folders of our prefix whose process is dead). Foreign ones are never touched.
  */
 
 import { execFile, execFileSync } from 'node:child_process';
@@ -14,6 +14,8 @@ import { join } from 'node:path';
 import { type DaemonOptions, DaemonProcess, insideNamespace } from './daemon-process.ts';
 
 const NAME_PREFIX = 'peregrine-test-';
+/** Pid of the test process, number of its laboratory, label of the router or random letters of the folder. */
+const OWNED_NAME = new RegExp(`^${NAME_PREFIX}(\\d+)-\\d+-`);
 const NAMESPACE_FOLDER = '/run/netns';
 /** The one interface of a router, inside its namespace. */
 export const ROUTER_INTERFACE = 'eth0';
@@ -54,7 +56,7 @@ export class Laboratory {
 
   /** Routers by label, on one segment in this order. Root only. */
   static async create(labels: readonly string[]): Promise<Laboratory> {
-    removeAbandonedNamespaces();
+    removeAbandoned();
     const laboratory = new Laboratory();
     if (laboratoryCount === 1) process.once('exit', closeAllNow);
     openLaboratories.add(laboratory);
@@ -216,14 +218,17 @@ function deleteNamespaces(names: readonly string[]): void {
 let hasRemovedAbandoned = false;
 
 /** What a killed test run of ours left behind. Its processes are dead already (see daemon-process.ts). */
-function removeAbandonedNamespaces(): void {
+function removeAbandoned(): void {
   if (hasRemovedAbandoned) return;
   hasRemovedAbandoned = true;
-  const abandoned = namespaceNames().filter((name) => {
-    const owner = new RegExp(`^${NAME_PREFIX}(\\d+)-`).exec(name);
+  const isAbandoned = (name: string): boolean => {
+    const owner = OWNED_NAME.exec(name);
     return owner !== null && !isAlive(Number(owner[1]));
-  });
-  deleteNamespaces(abandoned);
+  };
+  deleteNamespaces(namespaceNames().filter(isAbandoned));
+  for (const name of readdirSync(tmpdir()).filter(isAbandoned)) {
+    rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
 }
 
 function isAlive(pid: number): boolean {
