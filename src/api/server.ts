@@ -3,7 +3,7 @@
  * in slices so that a table of a million routes neither blocks the speaker nor sits in memory.
  */
 
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
@@ -17,15 +17,21 @@ import type {
   StatusView,
 } from './schema.ts';
 
-/** What the API shows; the speaker implements it. Iterators are pulled a few hundred items at a time. */
+/**
+ * Items as they are found. An `undefined` among them is no item: the iterator has worked for a while without finding
+ * one, and lets others have their turn.
+ */
+export type Items<T> = Iterable<T | undefined>;
+
+/** What the API shows; the speaker implements it. Iterators are pulled for a few milliseconds at a time. */
 export interface ApiSource {
   status(): StatusView;
   peers(): readonly PeerView[];
   /** `prefix` restricts to that prefix, or with `longest` to the most specific one that covers it. */
-  routes(filter: RouteFilter): Iterable<RouteView> | ApiRefusal;
-  received(peer: string): Iterable<ReceivedView> | ApiRefusal;
-  advertised(peer: string): Iterable<AdvertisedView> | ApiRefusal;
-  kernel(): Iterable<KernelRouteView>;
+  routes(filter: RouteFilter): Items<RouteView> | ApiRefusal;
+  received(peer: string): Items<ReceivedView> | ApiRefusal;
+  advertised(peer: string): Items<AdvertisedView> | ApiRefusal;
+  kernel(): Items<KernelRouteView>;
   /** `refresh-in`, `refresh-out`, `reset`, `enable`, `disable`; the answer says what was done. */
   act(peer: string, action: string): { readonly done: string } | ApiRefusal;
 }
@@ -41,20 +47,23 @@ export interface ApiRefusal {
   readonly status: 400 | 404 | 409;
 }
 
-const ITEMS_PER_SLICE = 200;
+const ITEMS_PER_WRITE = 200;
+const SLICE_MS = 3;
 
 function isRefusal(value: object): value is ApiRefusal {
   return 'refused' in value;
 }
 
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad request',
+  404: 'Not found',
+  405: 'Method not allowed',
+  409: 'Conflict',
+  500: 'Internal error',
+};
+
 function problem(response: ServerResponse, status: number, detail: string): void {
-  const titles: Record<number, string> = {
-    400: 'Bad request',
-    404: 'Not found',
-    405: 'Method not allowed',
-    409: 'Conflict',
-  };
-  const body: ProblemView = { type: 'about:blank', title: titles[status] ?? 'Error', status, detail };
+  const body: ProblemView = { type: 'about:blank', title: TITLES[status] ?? 'Error', status, detail };
   response.writeHead(status, { 'content-type': 'application/problem+json' });
   response.end(`${JSON.stringify(body)}\n`);
 }
@@ -64,17 +73,24 @@ function json(response: ServerResponse, value: unknown): void {
   response.end(`${JSON.stringify(value)}\n`);
 }
 
-async function stream(response: ServerResponse, items: Iterable<unknown> | ApiRefusal): Promise<void> {
+async function stream(response: ServerResponse, items: Items<unknown> | ApiRefusal): Promise<void> {
   if (isRefusal(items)) return problem(response, items.status, items.refused);
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
   let lines: string[] = [];
+  let sliceEndMs = performance.now() + SLICE_MS;
   for (const item of items) {
-    lines.push(JSON.stringify(item));
-    if (lines.length < ITEMS_PER_SLICE) continue;
-    const writable = response.write(`${lines.join('\n')}\n`);
+    if (item !== undefined) lines.push(JSON.stringify(item));
+    const isOver = performance.now() >= sliceEndMs;
+    if (lines.length < ITEMS_PER_WRITE && !isOver) continue;
+    const isWritable = lines.length === 0 || response.write(`${lines.join('\n')}\n`);
     lines = [];
     if (response.destroyed) return;
-    await (writable ? new Promise<void>((resolve) => setImmediate(resolve)) : drained(response));
+    if (!isWritable) await drained(response);
+    // A socket that takes everything drains at once, before anybody else had a turn.
+    if (isOver) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      sliceEndMs = performance.now() + SLICE_MS;
+    }
     if (response.destroyed) return;
   }
   response.end(lines.length > 0 ? `${lines.join('\n')}\n` : undefined);
@@ -92,68 +108,106 @@ function drained(response: ServerResponse): Promise<void> {
   });
 }
 
+/** What a request is about: the decoded parts of its path, and its query; null when the target is nonsense. */
+function parseTarget(target: string): { parts: string[]; query: URLSearchParams } | null {
+  try {
+    const url = new URL(`http://peregrine/${target}`);
+    const parts = url.pathname.split('/').filter((part) => part !== '');
+    return { parts: parts.map(decodeURIComponent), query: url.searchParams };
+  } catch {
+    return null;
+  }
+}
+
+const RESOURCES = '/v1/status, /v1/peers, /v1/routes, /v1/kernel, /v1/peers/PEER/received and /v1/peers/PEER/advertised';
+
 export async function handleRequest(
   source: ApiSource,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://peregrine');
-  const path = url.pathname
-    .split('/')
-    .filter((part) => part !== '')
-    .map(decodeURIComponent);
-  const query = url.searchParams;
-  if (path[0] !== 'v1') return problem(response, 404, `no resource ${url.pathname}; resources start with /v1/`);
-  const [, resource, peer, list] = path;
-  if (request.method === 'POST' && resource === 'peers' && path.length === 4) {
-    const outcome = source.act(peer, list);
+  const { method, url = '/' } = request;
+  const target = parseTarget(url);
+  if (target === null) return problem(response, 400, `${url} is not well-formed`);
+  const { parts, query } = target;
+  const [version, resource, peer, last] = parts;
+  const isList = parts.length === 2;
+  const ofPeer = version === 'v1' && resource === 'peers' && parts.length === 4;
+  const isPeerList = ofPeer && (last === 'received' || last === 'advertised');
+  if (ofPeer && !isPeerList) {
+    if (method !== 'POST') return methodRefused(response, 'POST', method, url);
+    const outcome = source.act(peer, last);
     return isRefusal(outcome) ? problem(response, outcome.status, outcome.refused) : json(response, outcome);
   }
-  if (request.method !== 'GET') return problem(response, 405, `${request.method} is not possible on ${url.pathname}`);
-  if (path.length === 2 && resource === 'status') return json(response, source.status());
-  if (path.length === 2 && resource === 'peers') return stream(response, source.peers());
-  if (path.length === 2 && resource === 'kernel') return stream(response, source.kernel());
-  if (path.length === 2 && resource === 'routes') {
-    const filter = {
-      family: query.get('family'),
-      prefix: query.get('prefix'),
-      longest: query.get('longest') === 'true',
-    };
-    return stream(response, source.routes(filter));
+  const isKnown = version === 'v1' && isList && ['status', 'peers', 'kernel', 'routes'].includes(resource);
+  if (!isKnown && !isPeerList) {
+    return problem(response, 404, `there is no ${url}; there are ${RESOURCES}`);
   }
-  if (path.length === 4 && resource === 'peers' && list === 'received') return stream(response, source.received(peer));
-  if (path.length === 4 && resource === 'peers' && list === 'advertised')
-    return stream(response, source.advertised(peer));
-  return problem(response, 404, `no resource ${url.pathname}`);
+  if (method !== 'GET') return methodRefused(response, 'GET', method, url);
+  if (isPeerList) return stream(response, last === 'received' ? source.received(peer) : source.advertised(peer));
+  if (resource === 'status') return json(response, source.status());
+  if (resource === 'peers') return stream(response, source.peers());
+  if (resource === 'kernel') return stream(response, source.kernel());
+  const filter = {
+    family: query.get('family'),
+    prefix: query.get('prefix'),
+    longest: query.get('longest') === 'true',
+  };
+  return stream(response, source.routes(filter));
 }
 
-/** True when a live process answers on the socket file. */
-function isInUse(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
+/** RFC 9110 15.5.6: with the method that is possible. */
+function methodRefused(response: ServerResponse, allowed: string, method: string | undefined, url: string): void {
+  response.setHeader('allow', allowed);
+  problem(response, 405, `${method} is not possible on ${url}, only ${allowed}`);
+}
+
+/**
+ * Makes the way free for the socket. What lies there is removed only when it is a socket that nobody listens on (its
+ * process is dead); a path given by mistake must not cost a file.
+ */
+async function clear(path: string): Promise<void> {
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (found === null) return;
+  if (!found.isSocket()) throw new Error(`${path} is there and is not a socket; it is left alone`);
+  const answer = await new Promise<string>((resolve) => {
     const probe = connect(path);
     probe.once('connect', () => {
       probe.destroy();
-      resolve(true);
+      resolve('connected');
     });
-    probe.once('error', () => resolve(false));
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
   });
+  if (answer === 'ECONNREFUSED') await rm(path, { force: true });
+  else if (answer === 'EACCES') throw new Error(`${path} belongs to another user`);
+  // Whatever else the answer is (a full backlog, say), somebody holds the socket.
+  else if (answer !== 'ENOENT') throw new Error(`another process answers on ${path}; is peregrine running already?`);
 }
 
-/** Listens on a Unix socket that only the owner and its group may use; a socket file of a dead process is replaced. */
+/** Listens on a Unix socket that only the owner and its group may use. Throws when that is impossible, saying why. */
 export async function startApiServer(path: string, source: ApiSource): Promise<Server> {
-  if (await isInUse(path)) throw new Error(`${path}: another process answers on this control socket`);
   await mkdir(dirname(path), { recursive: true });
-  await rm(path, { force: true });
+  await clear(path);
   const server = createServer((request, response) => {
     handleRequest(source, request, response).catch((error: unknown) => {
-      if (!response.headersSent) problem(response, 400, error instanceof Error ? error.message : String(error));
+      if (!response.headersSent) problem(response, 500, error instanceof Error ? error.message : String(error));
       else response.destroy();
     });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path, resolve);
+    // The file is made inside listen(); no other user may connect even for a moment.
+    const before = process.umask(0o117);
+    server.listen(path, () => {
+      server.off('error', reject);
+      resolve();
+    });
+    process.umask(before);
   });
-  await chmod(path, 0o660);
+  // Accepting can fail later (out of descriptors): the client sees it, the speaker goes on.
+  server.on('error', () => {});
   return server;
 }

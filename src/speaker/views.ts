@@ -20,7 +20,7 @@ import type {
   RouteView,
   StatusView,
 } from '../api/schema.ts';
-import type { ApiRefusal, RouteFilter } from '../api/server.ts';
+import type { ApiRefusal, Items, RouteFilter } from '../api/server.ts';
 import { attributesView } from './attributes-view.ts';
 import type { SpeakerCore } from './core.ts';
 import type { PeerDriver } from './peer-driver.ts';
@@ -29,6 +29,8 @@ import type { Speaker } from './speaker.ts';
 /** Tables up to this size are shown sorted. */
 const SORTED_PREFIXES = 50_000;
 const PAGE = 500;
+/** Prefixes without a result after which a list lets others have their turn. */
+const FRUITLESS_PREFIXES = 1000;
 const FAMILIES: readonly FamilyIndex[] = [0, 1];
 
 export class SpeakerViews {
@@ -143,7 +145,7 @@ export class SpeakerViews {
     };
   }
 
-  routes(filter: RouteFilter): Iterable<RouteView> | ApiRefusal {
+  routes(filter: RouteFilter): Items<RouteView> | ApiRefusal {
     const { core } = this.#speaker;
     if (core === null) return [];
     const { family: familyName, prefix: text, longest } = filter;
@@ -157,9 +159,16 @@ export class SpeakerViews {
     }
     const prefix = parsePrefix(text);
     if (prefix === null) return { refused: `"${text}" is not a prefix or address`, status: 400 };
+    const { family, a, b, c, d, length } = prefix;
+    if (named >= 0 && named !== family) {
+      return { refused: `"${text}" is not of the family ${familyName}`, status: 400 };
+    }
     const isAddress = parseAddress(text) !== null;
-    const handle = longest || isAddress ? ribView.longestMatch(core.rib, prefix) : ribView.findPrefix(core.rib, prefix);
-    return handle === 0 ? [] : [routeView(core.rib, prefix.family, handle)];
+    const handle =
+      longest || isAddress
+        ? core.rib.prefixes[family].longestMatch(a, b, c, d, length)
+        : ribView.findPrefix(core.rib, prefix);
+    return handle === 0 ? [] : [routeView(core.rib, family, handle)];
   }
 
   *#allRoutes(core: SpeakerCore, families: readonly FamilyIndex[]): Generator<RouteView> {
@@ -172,14 +181,14 @@ export class SpeakerViews {
     }
   }
 
-  received(name: string): Iterable<ReceivedView> | ApiRefusal {
+  received(name: string): Items<ReceivedView> | ApiRefusal {
     const driver = this.#speaker.drivers.get(name);
     const { core } = this.#speaker;
     if (driver === undefined || core === null) return noPeer(name, this.#speaker);
     return receivedViews(core.rib, driver.ribIndex);
   }
 
-  advertised(name: string): Iterable<AdvertisedView> | ApiRefusal {
+  advertised(name: string): Items<AdvertisedView> | ApiRefusal {
     const driver = this.#speaker.drivers.get(name);
     const { core } = this.#speaker;
     if (driver === undefined || core === null) return noPeer(name, this.#speaker);
@@ -275,7 +284,7 @@ function routeView(rib: Rib, family: FamilyIndex, handle: PrefixHandle): RouteVi
   };
 }
 
-function* receivedViews(rib: Rib, peer: number): Generator<ReceivedView> {
+function* receivedViews(rib: Rib, peer: number): Generator<ReceivedView | undefined> {
   for (const family of FAMILIES) {
     for (let from = 1; from !== 0; ) {
       const page = ribView.listReceived(rib, peer, family, from, PAGE);
@@ -289,14 +298,17 @@ function* receivedViews(rib: Rib, peer: number): Generator<ReceivedView> {
         };
       }
       from = page.next;
+      if (page.entries.length === 0) yield undefined;
     }
   }
 }
 
-function* advertisedViews(core: SpeakerCore, peer: number): Generator<AdvertisedView> {
+function* advertisedViews(core: SpeakerCore, peer: number): Generator<AdvertisedView | undefined> {
   const { rib, groups } = core;
   for (const family of FAMILIES) {
+    let visited = 0;
     for (const handle of handles(rib, family)) {
+      if (++visited % FRUITLESS_PREFIXES === 0) yield undefined;
       if (!rib.prefixes[family].isUsed(handle)) continue;
       for (const { pathId, set, from } of groups.advertised(peer, family, handle)) {
         yield {

@@ -89,11 +89,11 @@ export class LocalDaemon {
     this.process = new DaemonProcess(argv, { namespacePath: null, logPath: this.#logPath, cwd: folder });
   }
 
-  /** Starts it at that loopback address and waits until it listens. */
+  /** Starts it at that loopback address and waits until its configuration is in force: it listens then. */
   static async start(address: string, config: LocalConfig): Promise<LocalDaemon> {
     const daemon = new LocalDaemon(temporaryFolder(), address, configText(address, config));
-    await daemon.process.ready('the daemon listens', START_DEADLINE_MS, () =>
-      daemon.log().some((line) => line.msgid === 'LISTENING') ? true : null,
+    await daemon.process.ready('the configuration is in force', START_DEADLINE_MS, async () =>
+      (await daemon.status()).datastore.inSync ? true : null,
     );
     return daemon;
   }
