@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { pool } from '../test/support/calico-resources.ts';
 import type { Condition } from './desired-state.ts';
+import type { Resource } from './model/resource.ts';
 import { type ResourceEvent, ResourceStore } from './resource-store.ts';
 
 const KEY = { kind: 'IPPool', name: 'p' } as const;
@@ -44,5 +45,41 @@ describe('the mirror of the datastore', () => {
     store.apply({ events: [], revision: '1', conditions: [BAD] });
     store.apply({ events: [], revision: '2', conditions: [] });
     expect(store.snapshot().conditions).toEqual([]);
+  });
+
+  test.each<[sentence: string, events: ResourceEvent[], changes: [before: string | null, after: string | null][]]>([
+    ['a new one', [set('10.0.0.0/8')], [[null, '10.0.0.0/8']]],
+    ['the same again is no change', [set('10.0.0.0/8'), set('10.0.0.0/8')], [[null, '10.0.0.0/8']]],
+    [
+      'another form',
+      [set('10.0.0.0/8'), set('11.0.0.0/8')],
+      [
+        [null, '10.0.0.0/8'],
+        ['10.0.0.0/8', '11.0.0.0/8'],
+      ],
+    ],
+    ['a refusal changes nothing', [set('10.0.0.0/8'), refused], [[null, '10.0.0.0/8']]],
+    [
+      'one that goes',
+      [set('10.0.0.0/8'), deleted, deleted],
+      [
+        [null, '10.0.0.0/8'],
+        ['10.0.0.0/8', null],
+      ],
+    ],
+  ])('what a batch changed: %s', (_sentence, events, expected) => {
+    const store = new ResourceStore();
+    const changes = store.apply({ events, revision: '1', conditions: [] });
+    const cidr = (one: Resource | null): string | null => (one?.kind === 'IPPool' ? one.cidr : null);
+    expect(changes.map(({ before, after }) => [cidr(before), cidr(after)])).toEqual(expected);
+  });
+
+  test('a resource that says the same again stays the same object', () => {
+    const store = new ResourceStore();
+    store.apply({ events: [set('10.0.0.0/8')], revision: '1', conditions: [] });
+    const first = store.live().ipPools.get('p');
+    store.apply({ events: [set('10.0.0.0/8')], revision: '2', conditions: [] });
+    expect(store.live().ipPools.get('p')).toBe(first);
+    expect(store.live().revision).toBe('2');
   });
 });

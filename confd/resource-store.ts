@@ -1,12 +1,15 @@
 /**
  * The in-memory mirror of the datastore: what every resource says now, by kind and name, with what was wrong with it.
  *
- * A datastore back end feeds it with batches; derive reads snapshots. A resource that is refused keeps its last good
+ * A datastore back end feeds it with batches; derive reads the resources. A resource that is refused keeps its last good
  * form, so that a typing error in an edit does not take down what works; the refusal is a condition until it is mended.
+ * A resource that is said again without a difference that matters to routing (a heartbeat in a Node's status) keeps its
+ * identity, so that nothing is derived from it anew.
  */
 
 import type { Condition } from './desired-state.ts';
 import { formatKey, type Resource, type ResourceKey, type ResourceKind, type ResourceOf } from './model/resource.ts';
+import { same } from './same.ts';
 
 export type ResourceEvent =
   | { readonly type: 'set'; readonly resource: Resource; readonly conditions: readonly Condition[] }
@@ -22,7 +25,7 @@ export interface ResourceBatch {
   readonly conditions: readonly Condition[];
 }
 
-/** What derive works on. Nothing in it changes; the order of iteration means nothing. */
+/** What derive works on. The order of iteration means nothing. */
 export interface Resources {
   readonly nodes: ReadonlyMap<string, ResourceOf<'Node'>>;
   readonly bgpConfigurations: ReadonlyMap<string, ResourceOf<'BGPConfiguration'>>;
@@ -30,10 +33,20 @@ export interface Resources {
   readonly bgpFilters: ReadonlyMap<string, ResourceOf<'BGPFilter'>>;
   readonly ipPools: ReadonlyMap<string, ResourceOf<'IPPool'>>;
   readonly blockAffinities: ReadonlyMap<string, ResourceOf<'BlockAffinity'>>;
+  readonly services: ReadonlyMap<string, ResourceOf<'Service'>>;
+  readonly endpointSlices: ReadonlyMap<string, ResourceOf<'EndpointSlice'>>;
   readonly secrets: ReadonlyMap<string, ResourceOf<'Secret'>>;
+  readonly clusterInformations: ReadonlyMap<string, ResourceOf<'ClusterInformation'>>;
+  readonly workloadEndpoints: ReadonlyMap<string, ResourceOf<'WorkloadEndpoint'>>;
   readonly revision: string;
   /** What the readers of the resources and of the datastore found wrong. */
   readonly conditions: readonly Condition[];
+}
+
+/** A resource that is another one than before. At least one of the two is there. */
+export interface ResourceChange {
+  readonly before: Resource | null;
+  readonly after: Resource | null;
 }
 
 type KindMaps = { [K in ResourceKind]: Map<string, ResourceOf<K>> };
@@ -46,7 +59,11 @@ function emptyMaps(): KindMaps {
     BGPFilter: new Map(),
     IPPool: new Map(),
     BlockAffinity: new Map(),
+    Service: new Map(),
+    EndpointSlice: new Map(),
     Secret: new Map(),
+    ClusterInformation: new Map(),
+    WorkloadEndpoint: new Map(),
   };
 }
 
@@ -55,39 +72,100 @@ export class ResourceStore {
   readonly #maps = emptyMaps();
   readonly #conditions = new Map<string, readonly Condition[]>();
   #datastoreConditions: readonly Condition[] = [];
+  /** All conditions in one list; null: to be gathered anew. The list itself is never changed. */
+  #allConditions: readonly Condition[] | null = null;
   #revision = '';
 
-  apply(batch: ResourceBatch): void {
+  /** Takes a batch, and says what is different afterwards. */
+  apply(batch: ResourceBatch): ResourceChange[] {
+    const changes: ResourceChange[] = [];
     for (const event of batch.events) {
-      const key = event.type === 'set' ? event.resource : event.key;
-      if (event.type === 'set') this.#map(key.kind).set(key.name, event.resource);
-      else if (event.type === 'deleted') this.#map(key.kind).delete(key.name);
-      if (event.type === 'deleted' || event.conditions.length === 0) this.#conditions.delete(formatKey(key));
-      else this.#conditions.set(formatKey(key), event.conditions);
+      const { kind, name } = event.type === 'set' ? event.resource : event.key;
+      const map = this.#maps[kind] as Map<string, Resource>;
+      const before = map.get(name) ?? null;
+      if (event.type === 'set') {
+        if (before === null || !same(before, event.resource)) {
+          map.set(name, event.resource);
+          changes.push({ before, after: event.resource });
+        }
+      } else if (event.type === 'deleted' && before !== null) {
+        map.delete(name);
+        changes.push({ before, after: null });
+      }
+      this.#hold(formatKey({ kind, name }), event.type === 'deleted' ? [] : event.conditions);
     }
-    this.#datastoreConditions = batch.conditions;
+    if (!same(this.#datastoreConditions, batch.conditions)) {
+      this.#datastoreConditions = batch.conditions;
+      this.#allConditions = null;
+    }
     this.#revision = batch.revision;
+    return changes;
+  }
+
+  /** What there is now, without copying: later batches change it. */
+  live(): Resources {
+    const maps = this.#maps;
+    this.#allConditions ??= [...this.#datastoreConditions, ...[...this.#conditions.values()].flat()];
+    return {
+      nodes: maps.Node,
+      bgpConfigurations: maps.BGPConfiguration,
+      bgpPeers: maps.BGPPeer,
+      bgpFilters: maps.BGPFilter,
+      ipPools: maps.IPPool,
+      blockAffinities: maps.BlockAffinity,
+      services: maps.Service,
+      endpointSlices: maps.EndpointSlice,
+      secrets: maps.Secret,
+      clusterInformations: maps.ClusterInformation,
+      workloadEndpoints: maps.WorkloadEndpoint,
+      revision: this.#revision,
+      conditions: this.#allConditions,
+    };
   }
 
   /** A copy that later batches do not change. */
   snapshot(): Resources {
-    const maps = this.#maps;
+    const live = this.live();
     return {
-      nodes: new Map(maps.Node),
-      bgpConfigurations: new Map(maps.BGPConfiguration),
-      bgpPeers: new Map(maps.BGPPeer),
-      bgpFilters: new Map(maps.BGPFilter),
-      ipPools: new Map(maps.IPPool),
-      blockAffinities: new Map(maps.BlockAffinity),
-      secrets: new Map(maps.Secret),
-      revision: this.#revision,
-      conditions: [...this.#datastoreConditions, ...[...this.#conditions.values()].flat()],
+      nodes: new Map(live.nodes),
+      bgpConfigurations: new Map(live.bgpConfigurations),
+      bgpPeers: new Map(live.bgpPeers),
+      bgpFilters: new Map(live.bgpFilters),
+      ipPools: new Map(live.ipPools),
+      blockAffinities: new Map(live.blockAffinities),
+      services: new Map(live.services),
+      endpointSlices: new Map(live.endpointSlices),
+      secrets: new Map(live.secrets),
+      clusterInformations: new Map(live.clusterInformations),
+      workloadEndpoints: new Map(live.workloadEndpoints),
+      revision: live.revision,
+      conditions: live.conditions,
     };
   }
 
-  #map(kind: ResourceKind): Map<string, Resource> {
-    return this.#maps[kind] as Map<string, Resource>;
+  #hold(key: string, conditions: readonly Condition[]): void {
+    if (conditions.length > 0) this.#conditions.set(key, conditions);
+    else if (!this.#conditions.delete(key)) return;
+    this.#allConditions = null;
   }
+}
+
+/** Every resource as one that was not there before. */
+export function asAdditions(resources: Resources): ResourceChange[] {
+  const all: Iterable<Resource>[] = [
+    resources.nodes.values(),
+    resources.bgpConfigurations.values(),
+    resources.bgpPeers.values(),
+    resources.bgpFilters.values(),
+    resources.ipPools.values(),
+    resources.blockAffinities.values(),
+    resources.services.values(),
+    resources.endpointSlices.values(),
+    resources.secrets.values(),
+    resources.clusterInformations.values(),
+    resources.workloadEndpoints.values(),
+  ];
+  return all.flatMap((some) => [...some].map((after) => ({ before: null, after })));
 }
 
 /** Resources from a plain list, for offline use and tests; a later one of the same kind and name replaces an earlier. */
@@ -95,5 +173,5 @@ export function resourcesOf(resources: Iterable<Resource>, revision = ''): Resou
   const store = new ResourceStore();
   const events = [...resources].map((resource): ResourceEvent => ({ type: 'set', resource, conditions: [] }));
   store.apply({ events, revision, conditions: [] });
-  return store.snapshot();
+  return store.live();
 }

@@ -10,10 +10,14 @@ import { type BgpConfigurationResource, bgpConfigurationShape, checkBgpConfigura
 import { type BgpFilterResource, bgpFilterShape } from './bgp-filter.ts';
 import { type BgpPeerResource, bgpPeerShape, checkBgpPeer } from './bgp-peer.ts';
 import { type BlockAffinityResource, blockAffinityShape } from './block-affinity.ts';
+import { type ClusterInformationResource, clusterInformationShape } from './cluster-information.ts';
+import { type EndpointSliceResource, endpointSliceShape } from './endpoint-slice.ts';
 import { type IpPoolResource, ipPoolShape } from './ip-pool.ts';
 import { type NodeResource, readNode } from './node.ts';
-import { type FieldIssue, formatPath, type LenientResult, parseLeniently, parseText } from './schema.ts';
+import { type FieldIssue, formatPath, type LenientResult, parseLeniently, parseText, type Shape } from './schema.ts';
 import { DEFAULT_SECRET_NAMESPACE, type SecretResource, secretShape } from './secret.ts';
+import { DEFAULT_NAMESPACE, type ServiceResource, serviceShape } from './service.ts';
+import type { WorkloadEndpointResource } from './workload-endpoint.ts';
 
 export type Resource =
   | NodeResource
@@ -22,9 +26,16 @@ export type Resource =
   | BgpFilterResource
   | IpPoolResource
   | BlockAffinityResource
-  | SecretResource;
+  | ServiceResource
+  | EndpointSliceResource
+  | SecretResource
+  | ClusterInformationResource
+  | WorkloadEndpointResource;
 
 export type ResourceKind = Resource['kind'];
+
+/** Kinds that are objects in a datastore; the others come from this host. */
+export type ObjectKind = Exclude<ResourceKind, 'WorkloadEndpoint'>;
 
 /** The resource type of a kind. */
 export type ResourceOf<K extends ResourceKind> = Extract<Resource, { readonly kind: K }>;
@@ -44,6 +55,8 @@ export type DecodedObject =
 
 interface KindReader {
   readonly groups: readonly string[];
+  /** Where an object that does not say is; null: objects of the kind are in no namespace. */
+  readonly defaultNamespace: string | null;
   readonly read: (input: unknown, apiVersion: string) => LenientResult<Resource>;
 }
 
@@ -54,39 +67,61 @@ function checked<R extends Resource>(result: LenientResult<R>, check: (resource:
   return result.value === null ? result : { value: result.value, issues: [...result.issues, ...check(result.value)] };
 }
 
+function calicoReader<R extends Resource>(shape: Shape<R>): KindReader {
+  return { groups: CALICO_GROUPS, defaultNamespace: null, read: (input) => parseLeniently(shape, input) };
+}
+
 /** To add a kind: its schema file, a line here, and a map in resource-store.ts. */
-const READERS: { readonly [K in ResourceKind]: KindReader } = {
+const READERS: { readonly [K in ObjectKind]: KindReader } = {
   Node: {
     groups: ['v1', 'projectcalico.org/v3'],
+    defaultNamespace: null,
     read: (input, apiVersion) => readNode(input, apiVersion === 'v1'),
   },
   BGPConfiguration: {
     groups: CALICO_GROUPS,
+    defaultNamespace: null,
     read: (input) => checked(parseLeniently(bgpConfigurationShape, input), checkBgpConfiguration),
   },
   BGPPeer: {
     groups: CALICO_GROUPS,
+    defaultNamespace: null,
     read: (input) => checked(parseLeniently(bgpPeerShape, input), checkBgpPeer),
   },
-  BGPFilter: { groups: CALICO_GROUPS, read: (input) => parseLeniently(bgpFilterShape, input) },
-  IPPool: { groups: CALICO_GROUPS, read: (input) => parseLeniently(ipPoolShape, input) },
-  BlockAffinity: { groups: CALICO_GROUPS, read: (input) => parseLeniently(blockAffinityShape, input) },
-  Secret: { groups: ['v1'], read: (input) => parseLeniently(secretShape, input) },
+  BGPFilter: calicoReader(bgpFilterShape),
+  IPPool: calicoReader(ipPoolShape),
+  BlockAffinity: calicoReader(blockAffinityShape),
+  ClusterInformation: calicoReader(clusterInformationShape),
+  Service: {
+    groups: ['v1'],
+    defaultNamespace: DEFAULT_NAMESPACE,
+    read: (input) => parseLeniently(serviceShape, input),
+  },
+  EndpointSlice: {
+    groups: ['discovery.k8s.io/v1'],
+    defaultNamespace: DEFAULT_NAMESPACE,
+    read: (input) => parseLeniently(endpointSliceShape, input),
+  },
+  Secret: {
+    groups: ['v1'],
+    defaultNamespace: DEFAULT_SECRET_NAMESPACE,
+    read: (input) => parseLeniently(secretShape, input),
+  },
 };
 
-export const RESOURCE_KINDS = Object.keys(READERS) as readonly ResourceKind[];
+export const OBJECT_KINDS = Object.keys(READERS) as readonly ObjectKind[];
 
 function property(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
-function keyOf(kind: ResourceKind, input: unknown): ResourceKey | null {
+function keyOf(kind: ObjectKind, input: unknown): ResourceKey | null {
   const metadata = property(input, 'metadata');
   const name = parseText(property(metadata, 'name'));
   if (name === null || name === '') return null;
-  if (kind !== 'Secret') return { kind, name };
-  const namespace = property(metadata, 'namespace');
-  return { kind, name: `${typeof namespace === 'string' ? namespace : DEFAULT_SECRET_NAMESPACE}/${name}` };
+  const { defaultNamespace } = READERS[kind];
+  if (defaultNamespace === null) return { kind, name };
+  return { kind, name: `${parseText(property(metadata, 'namespace')) || defaultNamespace}/${name}` };
 }
 
 /** Reads one object as calicoctl and kubectl print it, or as etcd and the Kubernetes API hold it. */
@@ -94,19 +129,19 @@ export function decodeObject(input: unknown): DecodedObject {
   const kind = property(input, 'kind');
   const apiVersion = property(input, 'apiVersion');
   if (typeof kind !== 'string' || !Object.hasOwn(READERS, kind)) return { outcome: 'ignored' };
-  const reader = READERS[kind as ResourceKind];
+  const reader = READERS[kind as ObjectKind];
   if (typeof apiVersion !== 'string') {
     const message = `must be one of ${reader.groups.join(', ')}; resource not used`;
     return {
       outcome: 'refused',
-      key: keyOf(kind as ResourceKind, input),
+      key: keyOf(kind as ObjectKind, input),
       issues: [{ path: ['apiVersion'], message, severity: 'error' }],
     };
   }
   if (!reader.groups.includes(apiVersion)) return { outcome: 'ignored' };
   const { value, issues } = reader.read(input, apiVersion);
   return value === null
-    ? { outcome: 'refused', key: keyOf(kind as ResourceKind, input), issues }
+    ? { outcome: 'refused', key: keyOf(kind as ObjectKind, input), issues }
     : { outcome: 'accepted', resource: value, issues };
 }
 
