@@ -4,8 +4,8 @@
  * whatever arrives.
  */
 
-import { FAMILY_NAMES, type FamilyIndex } from '../../bgp/family.ts';
-import { type IpAddress, parseAddress, parseIpv4 } from '../../bgp/ip.ts';
+import { FAMILY_ADDRESS_BITS, FAMILY_NAMES, type FamilyIndex } from '../../bgp/family.ts';
+import { type IpAddress, parseAddress, parseIpv4, prefixContains, prefixOf, sameAddress } from '../../bgp/ip.ts';
 import type { NegotiatedSession } from '../../bgp/negotiated.ts';
 import type { DesiredState, KernelConfig } from '../../confd/desired-state.ts';
 import type { GroupSettings } from '../../rib/export-hook.ts';
@@ -26,6 +26,7 @@ import type { Log } from '../log/log.ts';
 import type { Clock } from './clock.ts';
 import { KernelSync } from './kernel-sync.ts';
 import type { PeerDriver } from './peer-driver.ts';
+import { connectedPrefix } from './reachability.ts';
 
 /** One turn of work; sockets and timers wait at most about this long. */
 const SLICE_MS = 4;
@@ -51,6 +52,7 @@ export class SpeakerCore {
   #kernel: KernelConfig;
   #isScheduled = false;
   #hasWritten = false;
+  #usesTunnels = false;
   #isClosed = false;
   #sliceEndMs = 0;
   readonly #deadline = (): boolean => this.#clock.nowMs() >= this.#sliceEndMs;
@@ -140,6 +142,7 @@ export class SpeakerCore {
     // As long as nothing was ever written, there is nothing to look at prefixes for.
     if (!isWriting && !this.#hasWritten) return;
     this.#hasWritten = true;
+    this.#usesTunnels = Object.values(kernel.policy).some(usesTunnels);
     const policyOf = (policy: Policy): CompiledPolicy => this.compiled(isWriting ? policy : REJECT_ALL, 'kernel');
     this.fibDesired.configure({
       policies: [policyOf(kernel.policy['ipv4-unicast']), policyOf(kernel.policy['ipv6-unicast'])],
@@ -174,7 +177,7 @@ export class SpeakerCore {
   }
 
   sessionUp(driver: PeerDriver, session: NegotiatedSession, localAddress: IpAddress, peerAddress: IpAddress): void {
-    const interfaceIndex = this.#interfaceOf(driver, peerAddress);
+    const interfaceIndex = this.#interfaceOf(driver, localAddress, peerAddress);
     this.rib.sessionUp(driver.ribIndex, session, { localAddress, peerAddress, interfaceIndex });
     for (const family of FAMILIES) {
       const settings = this.#groupSettings(driver, family);
@@ -236,10 +239,18 @@ export class SpeakerCore {
     return { otherAddresses: onLink, localLinkLocal };
   }
 
-  #interfaceOf(driver: PeerDriver, address: IpAddress): number {
+  /**
+   * The interface that the peer is a neighbour on; 0 when it is behind a router. Asked when a session has just come up,
+   * so the address that the session uses says it, also while the kernel has not yet told that the link is running.
+   */
+  #interfaceOf(driver: PeerDriver, local: IpAddress, peer: IpAddress): number {
     if (driver.config.interfaceName !== null) return this.fib.interfaceIndex(driver.config.interfaceName);
-    const resolution = this.sync.view.resolve(address.family, address.a, address.b, address.c, address.d);
-    return resolution !== null && resolution.gateway === null ? resolution.interfaceIndex : 0;
+    for (const own of this.sync.view.addresses()) {
+      if (sameAddress(own.address, local) && prefixContains(connectedPrefix(own), prefixOf(peer, hostLength(peer)))) {
+        return own.interfaceIndex;
+      }
+    }
+    return 0;
   }
 
   /** One compiled form per policy object; a policy that does not compile rejects everything and is reported. */
@@ -279,7 +290,10 @@ export class SpeakerCore {
     this.#isScheduled = false;
     if (this.#isClosed) return;
     this.#sliceEndMs = this.#clock.nowMs() + SLICE_MS;
-    this.sync.flush();
+    const changed = this.sync.flush();
+    // Next hops that we offer are other ones now; so are the devices of tunnel routes.
+    if (changed.addresses) this.regroup(this.#drivers.values());
+    if (changed.links && this.#usesTunnels) this.fibDesired.reevaluate();
     let more = this.rib.runSlice(this.#deadline);
     more = this.groups.runEncodeSlice(this.#deadline) || more;
     this.groups.forEachReady(this.#becameReady);
@@ -313,4 +327,12 @@ export class SpeakerCore {
   static addressOf(text: string | undefined): IpAddress | null {
     return text === undefined ? null : parseAddress(text.split('%')[0]);
   }
+}
+
+function hostLength(address: IpAddress): number {
+  return FAMILY_ADDRESS_BITS[address.family];
+}
+
+function usesTunnels(policy: Policy): boolean {
+  return policy.statements.some(({ actions }) => actions.some(({ kind }) => kind === 'set-tunnel'));
 }

@@ -55,6 +55,8 @@ export class KernelSync implements KernelListener {
   /** Connected prefixes that are in the RIB, by text. */
   readonly #direct = new Map<string, { readonly prefix: Prefix; readonly interfaceIndex: number }>();
   #addressesChanged = false;
+  /** An interface is new, gone, renamed, up or down. */
+  #linksChanged = false;
 
   constructor(table: LocalPathTable, log: Log, workPending: () => void) {
     this.#table = table;
@@ -82,14 +84,17 @@ export class KernelSync implements KernelListener {
     this.#addressesChanged = true;
   }
 
-  /** Passes on what changed since the last call; returns true when next hops must be resolved again. */
-  flush(): void {
-    if (this.#addressesChanged) {
+  /** Passes on what changed since the last call; says what did. */
+  flush(): { readonly addresses: boolean; readonly links: boolean } {
+    const changed = { addresses: this.#addressesChanged, links: this.#linksChanged };
+    this.#linksChanged = false;
+    if (changed.addresses || changed.links) {
       this.#addressesChanged = false;
       this.#table.setOwnAddresses(this.view.ownAddresses());
       this.#updateDirect();
     }
     if (this.view.takeChanged()) this.#table.resolutionChanged();
+    return changed;
   }
 
   // --- KernelListener ---
@@ -100,13 +105,15 @@ export class KernelSync implements KernelListener {
     if (before !== undefined && isUsable(before) !== isUsable(link)) {
       this.#log.info('LINK_CHANGED', { interface: link.name, up: link.up, running: link.running }, 'interface changed');
     }
-    this.#addressesChanged = true;
+    // Counters and MTUs change all the time.
+    if (before === undefined || before.name !== link.name || isUsable(before) !== isUsable(link))
+      this.#linksChanged = true;
     this.#workPending();
   }
 
   linkRemoved(link: KernelLink): void {
     this.view.removeLink(link);
-    this.#addressesChanged = true;
+    this.#linksChanged = true;
     this.#workPending();
   }
 
