@@ -15,6 +15,7 @@ const OPTIONS = {
   socket: { type: 'string' },
   json: { type: 'boolean' },
   longest: { type: 'boolean' },
+  policies: { type: 'boolean' },
   family: { type: 'string' },
   'log-level': { type: 'string' },
   'router-id': { type: 'string' },
@@ -23,17 +24,35 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
+/** Options that each command knows; --help and --version hold everywhere. */
+const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
+  run: ['config', 'node', 'datastore', 'socket', 'log-level', 'router-id', 'kernel'],
+  check: ['config', 'policies', 'json'],
+  derive: ['node', 'datastore', 'router-id', 'policies', 'json'],
+  show: ['socket', 'json', 'longest', 'family'],
+  peer: ['socket', 'json'],
+};
+
 class UsageError extends Error {}
 
 function parse(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    // Node's advice after the first sentence is about commands that take any word.
+    throw new UsageError(error instanceof Error ? error.message.split('. ')[0] : String(error));
   }
 }
 type Parsed = ReturnType<typeof parse>;
 type Values = Parsed['values'];
+
+/** An option that a command does not know would be ignored, which is never what was meant. */
+function checkOptions(command: string, values: Values): void {
+  const known = COMMAND_OPTIONS[command];
+  if (known === undefined) return;
+  const foreign = (Object.keys(values) as (keyof Values)[]).filter((name) => !known.includes(name));
+  if (foreign.length > 0) throw new UsageError(`--${foreign[0]} is not an option of ${command}`);
+}
 
 function logLevel(values: Values): LogLevel | null {
   const level = values['log-level'];
@@ -73,9 +92,12 @@ async function run(values: Values, positionals: readonly string[]): Promise<numb
     routerId: values['router-id'] ?? null,
     kernelBackend: kernelBackend(values),
   };
+  if (values.config === undefined && values.node === undefined && values.datastore === undefined) {
+    throw new UsageError('--config FILE is needed, or --node NAME and --datastore directory:PATH');
+  }
   if (values.config !== undefined) {
-    if (values.node !== undefined || values.datastore !== undefined) {
-      throw new UsageError('--config and --node/--datastore exclude each other');
+    for (const name of ['node', 'datastore', 'router-id'] as const) {
+      if (values[name] !== undefined) throw new UsageError(`--config and --${name} exclude each other`);
     }
     const { runDaemon } = await import('./daemon.ts');
     return runDaemon({ ...common, source: { kind: 'file', path: values.config } });
@@ -87,6 +109,12 @@ async function run(values: Values, positionals: readonly string[]): Promise<numb
 
 async function show(values: Values, positionals: readonly string[]): Promise<number> {
   const [, what, subject] = positionals;
+  if (what !== 'routes') {
+    for (const name of ['longest', 'family'] as const) {
+      if (values[name] !== undefined) throw new UsageError(`--${name} is an option of show routes only`);
+    }
+  }
+  if (values.longest && subject === undefined) throw new UsageError('--longest needs a PREFIX');
   const show = await import('./cli/show.ts');
   const options = {
     socketPath: values.socket ?? DEFAULT_CONTROL_SOCKET,
@@ -121,7 +149,9 @@ async function show(values: Values, positionals: readonly string[]): Promise<num
       await show.showKernel(options);
       return 0;
     default:
-      throw new UsageError(`show ${what ?? ''}: wanted status, peers, routes, received, advertised or kernel`);
+      throw new UsageError(
+        `wanted: peregrine show status, peers, routes, received, advertised or kernel${what === undefined ? '' : `, not ${what}`}`,
+      );
   }
 }
 
@@ -137,6 +167,7 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
+  if (command !== undefined) checkOptions(command, values);
   switch (command) {
     case 'run':
       return run(values, positionals);
@@ -144,13 +175,16 @@ async function main(argv: readonly string[]): Promise<number> {
       only(positionals, 1, 'check --config FILE');
       if (values.config === undefined) throw new UsageError('--config FILE is needed');
       const { checkFile } = await import('./cli/offline.ts');
-      return checkFile(values.config, values.json ?? false);
+      return checkFile(values.config, { json: values.json ?? false, policies: values.policies ?? false });
     }
     case 'derive': {
       only(positionals, 1, 'derive --node NAME --datastore directory:PATH');
       const { node, directory } = calicoSource(values);
       const { deriveOffline } = await import('./cli/offline.ts');
-      return deriveOffline(node, directory, values['router-id'] ?? null, values.json ?? false);
+      return deriveOffline(node, directory, values['router-id'] ?? null, {
+        json: values.json ?? false,
+        policies: values.policies ?? false,
+      });
     }
     case 'show':
       return show(values, positionals);
@@ -167,17 +201,23 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-// A reader that has gone away (`| head`) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that has gone away (`| head`) is not an error.
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  process.stderr.write(`peregrine: cannot write the output: ${error.message}\n`);
+  process.exit(1);
 });
+
+/** The command line or what it names is wrong, not the daemon: what a daemon refuses as a bad request counts too. */
+function isUsageError(error: Error): boolean {
+  return error instanceof UsageError || Reflect.get(error, 'status') === 400;
+}
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof Error)) throw error;
-  const isUsage = error instanceof UsageError;
-  process.stderr.write(`peregrine: ${error.message}\n${isUsage ? 'Try: peregrine --help\n' : ''}`);
-  process.exitCode = isUsage ? 2 : 1;
+  const hint = error instanceof UsageError ? 'Try: peregrine --help\n' : '';
+  process.stderr.write(`peregrine: ${error.message}\n${hint}`);
+  process.exitCode = isUsageError(error) ? 2 : 1;
 }

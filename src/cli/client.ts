@@ -1,11 +1,21 @@
 /** Talks to the control API of a running daemon over its Unix socket. */
 
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import type { ProblemView } from '../api/schema.ts';
 
+const BROKEN_OFF = 'the daemon broke off its answer';
+
 /** The daemon did not answer, or refused; the message is for people. */
-export class ClientError extends Error {}
+export class ClientError extends Error {
+  /** HTTP status of a refusal; 0: there was no answer. */
+  readonly status: number;
+
+  constructor(message: string, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
 
 function explain(socketPath: string, error: NodeJS.ErrnoException): ClientError {
   if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
@@ -15,7 +25,22 @@ function explain(socketPath: string, error: NodeJS.ErrnoException): ClientError 
   return new ClientError(`${socketPath}: ${error.message}`);
 }
 
-function open(socketPath: string, method: 'GET' | 'POST', path: string): Promise<import('node:http').IncomingMessage> {
+function isProblem(value: unknown): value is ProblemView {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'detail') === 'string';
+}
+
+/** What an answer other than 200 says. */
+function refusal(status: number, text: string): ClientError {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isProblem(value)) return new ClientError(value.detail, status);
+  } catch {
+    // Not from our daemon.
+  }
+  return new ClientError(`unexpected answer ${status}: ${text.slice(0, 200)}`, status);
+}
+
+function open(socketPath: string, method: 'GET' | 'POST', path: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const call = request({ socketPath, method, path }, (response) => {
       if (response.statusCode === 200) return resolve(response);
@@ -24,32 +49,36 @@ function open(socketPath: string, method: 'GET' | 'POST', path: string): Promise
       response.on('data', (chunk: string) => {
         text += chunk;
       });
-      response.on('end', () => {
-        try {
-          reject(new ClientError((JSON.parse(text) as ProblemView).detail));
-        } catch {
-          reject(new ClientError(`unexpected answer ${response.statusCode}: ${text.slice(0, 200)}`));
-        }
-      });
+      response.on('end', () => reject(refusal(response.statusCode ?? 0, text)));
+      response.on('error', () => reject(new ClientError(BROKEN_OFF)));
     });
     call.on('error', (error) => reject(explain(socketPath, error)));
     call.end();
   });
 }
 
+/** The answer as it comes; a daemon that ends in the middle must not look like the end of the answer. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  try {
+    yield* createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY });
+  } catch {
+    throw new ClientError(BROKEN_OFF);
+  } finally {
+    // Somebody who needs no more must not wait for the rest.
+    response.destroy();
+  }
+}
+
 /** One JSON document. */
 export async function fetchOne<T>(socketPath: string, path: string, method: 'GET' | 'POST' = 'GET'): Promise<T> {
-  const response = await open(socketPath, method, path);
-  response.setEncoding('utf8');
   let text = '';
-  for await (const chunk of response) text += chunk as string;
+  for await (const line of linesOf(await open(socketPath, method, path))) text += line;
   return JSON.parse(text) as T;
 }
 
 /** The items of a list, as they arrive. */
 export async function* fetchList<T>(socketPath: string, path: string): AsyncGenerator<T> {
-  const response = await open(socketPath, 'GET', path);
-  for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(await open(socketPath, 'GET', path))) {
     if (line !== '') yield JSON.parse(line) as T;
   }
 }

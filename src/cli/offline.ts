@@ -7,39 +7,55 @@ import { DEFAULT_DERIVE_OPTIONS } from '../../confd/derive/options.ts';
 import { ResourceStore, type Resources } from '../../confd/resource-store.ts';
 import { formatDiagnostic } from '../config/diagnose.ts';
 import { loadStandAlone } from '../config/load.ts';
-import { formatDesired, withoutSecrets } from './derive-report.ts';
+import { formatDesired, type ReportOptions, withoutSecrets } from './derive-report.ts';
+import { formatCount } from './table.ts';
 
-const EXIT_REFUSED = 2;
+export interface OfflineOptions extends ReportOptions {
+  readonly json: boolean;
+}
 
-export async function checkFile(path: string, json: boolean): Promise<number> {
-  const text = await readFile(path, 'utf8');
+const EXIT_CONFIGURATION = 2;
+
+export async function checkFile(path: string, options: OfflineOptions): Promise<number> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    process.stderr.write(`peregrine: ${error instanceof Error ? error.message : error}\n`);
+    return EXIT_CONFIGURATION;
+  }
   const result = loadStandAlone(path, text);
   if (result.ok) {
     const desired = withoutSecrets(result.desired);
     process.stdout.write(
-      json ? `${JSON.stringify(desired, null, 2)}\n` : `${path}: good\n\n${formatDesired(desired)}\n`,
+      options.json ? `${JSON.stringify(desired, null, 2)}\n` : `${path}: good\n\n${formatDesired(desired, options)}\n`,
     );
     return 0;
   }
-  if (json) process.stdout.write(`${JSON.stringify(result.diagnostics, null, 2)}\n`);
-  else for (const diagnostic of result.diagnostics) process.stderr.write(`${formatDiagnostic(diagnostic, text)}\n`);
-  return EXIT_REFUSED;
+  const { diagnostics } = result;
+  if (options.json) process.stdout.write(`${JSON.stringify(diagnostics, null, 2)}\n`);
+  for (const diagnostic of diagnostics) process.stderr.write(`${formatDiagnostic(diagnostic, text)}\n`);
+  process.stderr.write(`${path}: ${formatCount(diagnostics.length, 'mistake')}\n`);
+  return EXIT_CONFIGURATION;
 }
 
 /** Reads the directory once, as the daemon would at its start. */
 async function readDirectory(path: string): Promise<Resources> {
   const store = new ResourceStore();
   const datastore = new DirectoryDatastore(path);
-  await new Promise<void>((resolve, reject) => {
-    datastore.start({
-      changed: (batch) => store.apply(batch),
-      statusChanged: (status) => {
-        if (status.phase === 'in-sync') resolve();
-        else if (status.phase === 'unreachable') reject(new Error(`${path}: ${status.message}`));
-      },
+  try {
+    await new Promise<void>((resolve, reject) => {
+      datastore.start({
+        changed: (batch) => store.apply(batch),
+        statusChanged: ({ phase, message }) => {
+          if (phase === 'in-sync') resolve();
+          else if (phase === 'unreachable') reject(new Error(message));
+        },
+      });
     });
-  });
-  await datastore.stop();
+  } finally {
+    await datastore.stop();
+  }
   return store.snapshot();
 }
 
@@ -47,13 +63,13 @@ export async function deriveOffline(
   node: string,
   directory: string,
   routerId: string | null,
-  json: boolean,
+  options: OfflineOptions,
 ): Promise<number> {
   const resources = await readDirectory(directory);
-  const options = { ...DEFAULT_DERIVE_OPTIONS, routerId: routerId ?? process.env.CALICO_ROUTER_ID ?? null };
-  const desired = withoutSecrets(derive(resources, node, options));
-  process.stdout.write(json ? `${JSON.stringify(desired, null, 2)}\n` : `${formatDesired(desired)}\n`);
+  const deriveOptions = { ...DEFAULT_DERIVE_OPTIONS, routerId: routerId ?? process.env.CALICO_ROUTER_ID ?? null };
+  const desired = withoutSecrets(derive(resources, node, deriveOptions));
+  process.stdout.write(options.json ? `${JSON.stringify(desired, null, 2)}\n` : `${formatDesired(desired, options)}\n`);
   if (desired.incomplete === undefined) return 0;
-  process.stderr.write(`peregrine: ${desired.incomplete}\n`);
+  process.stderr.write(`peregrine: node ${node}: ${desired.incomplete}\n`);
   return 1;
 }

@@ -11,7 +11,7 @@ import type {
   StatusView,
 } from '../api/schema.ts';
 import { fetchList, fetchOne } from './client.ts';
-import { type Column, formatDuration, formatOctets, formatTable } from './table.ts';
+import { type Column, formatCount, formatDuration, formatOctets, TableFormatter } from './table.ts';
 
 export interface ShowOptions {
   readonly socketPath: string;
@@ -21,35 +21,36 @@ export interface ShowOptions {
   readonly write: (text: string) => void;
 }
 
-/** Rows printed together; columns are aligned within such a block, so that huge tables need no memory. */
+/** Rows printed together, so that huge tables need no memory. */
 const ROWS_PER_BLOCK = 1000;
+const BGP_PORT = 179;
 
 async function printList<T>(
   items: AsyncIterable<T>,
   columns: readonly Column<T>[],
   options: ShowOptions,
   empty: string,
-): Promise<number> {
+): Promise<void> {
+  const table = new TableFormatter(columns);
   let rows: T[] = [];
-  let total = 0;
+  let isEmpty = true;
   const flush = (): void => {
-    const lines = formatTable(columns, rows);
-    options.write(`${total > rows.length ? lines.slice(lines.indexOf('\n') + 1) : lines}\n`);
+    options.write(`${table.format(rows)}\n`);
     rows = [];
   };
   for await (const item of items) {
-    total++;
+    isEmpty = false;
     if (options.json) options.write(`${JSON.stringify(item)}\n`);
     else if (rows.push(item) === ROWS_PER_BLOCK) flush();
   }
   if (rows.length > 0) flush();
-  if (total === 0 && !options.json) options.write(`${empty}\n`);
-  return total;
+  if (isEmpty && !options.json) options.write(`${empty}\n`);
 }
 
 export function formatStatus(status: StatusView): string {
   const tables = Object.entries(status.tables).map(
-    ([family, table]) => `${family}: ${table.prefixes} prefixes, ${table.paths} paths`,
+    ([family, table]) =>
+      `${family}: ${formatCount(table.prefixes, 'prefix', 'prefixes')}, ${formatCount(table.paths, 'path')}`,
   );
   const { eventLoopDelay: delay, kernel, memory } = status;
   const lines: [string, string][] = [
@@ -60,7 +61,9 @@ export function formatStatus(status: StatusView): string {
     ],
     [
       'configuration',
-      `applied ${status.appliedRevision}${status.appliedRevision === status.desiredRevision ? '' : `, wanted ${status.desiredRevision}`}`,
+      status.appliedRevision === ''
+        ? 'none is in force yet'
+        : `applied ${status.appliedRevision}${status.appliedRevision === status.desiredRevision ? '' : `, wanted ${status.desiredRevision}`}`,
     ],
     [
       'datastore',
@@ -71,7 +74,9 @@ export function formatStatus(status: StatusView): string {
     ['attribute sets', `${status.attributeSets}`],
     [
       'kernel',
-      `${kernel.backend}: ${kernel.installed} routes installed, ${kernel.failed} failed, ${kernel.stale} stale`,
+      kernel.backend === 'none'
+        ? 'not used'
+        : `${kernel.backend}: ${formatCount(kernel.installed, 'route')} installed, ${kernel.failed} failed, ${kernel.stale} stale`,
     ],
     [
       'event loop',
@@ -83,7 +88,7 @@ export function formatStatus(status: StatusView): string {
     ],
     ...status.conditions.map((c, index): [string, string] => [
       index === 0 ? 'refused' : '',
-      `${c.severity}: ${c.resource} ${c.field}${c.field === '' ? '' : ': '}${c.message}`,
+      `${c.severity}: ${c.resource}${c.field === '' ? '' : ` ${c.field}`}: ${c.message}`,
     ]),
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
@@ -95,72 +100,114 @@ function total(peer: PeerView, field: 'received' | 'accepted' | 'advertised'): s
   return peer.negotiated === null ? '-' : String(counters.reduce((sum, family) => sum + family[field], 0));
 }
 
+/** Why there is no session: what somebody did, else the last error, else what it waits for. */
+function whyDown({ state, waitingFor, lastError }: PeerView): string {
+  if (state === 'Established') return '';
+  if (waitingFor === 'disabled') return waitingFor;
+  return lastError?.text ?? (waitingFor === null ? '' : `waits for ${waitingFor}`);
+}
+
 export const PEER_COLUMNS: readonly Column<PeerView>[] = [
   { title: 'PEER', value: (peer) => peer.name },
-  { title: 'ADDRESS', value: (peer) => (peer.port === 179 ? peer.address : `${peer.address} port ${peer.port}`) },
+  { title: 'ADDRESS', value: (peer) => (peer.port === BGP_PORT ? peer.address : `${peer.address} port ${peer.port}`) },
   { title: 'AS', align: 'right', value: (peer) => String(peer.peerAs) },
   { title: 'TYPE', value: (peer) => (peer.routeReflectorClient ? 'client' : peer.type) },
   { title: 'STATE', value: (peer) => peer.state },
-  { title: 'UPTIME', align: 'right', value: (peer) => formatDuration(peer.stateSeconds) },
+  { title: 'SINCE', align: 'right', value: (peer) => formatDuration(peer.stateSeconds) },
   { title: 'RECEIVED', align: 'right', value: (peer) => total(peer, 'received') },
   { title: 'ACCEPTED', align: 'right', value: (peer) => total(peer, 'accepted') },
   { title: 'ADVERTISED', align: 'right', value: (peer) => total(peer, 'advertised') },
-  {
-    title: 'LAST ERROR',
-    value: (peer) => (peer.state === 'Established' ? '' : (peer.lastError?.text ?? peer.waitingFor ?? '')),
-  },
+  { title: 'WHY DOWN', value: whyDown },
 ];
 
-/** Attributes on one line, only what is there. */
-export function formatAttributes(attributes: AttributesView): string {
+/** All attributes that have no column of their own, only what is there. */
+export function formatAttributes(attributes: AttributesView): string[] {
+  const list = (name: string, values: readonly string[]): string =>
+    values.length === 0 ? '' : `${name} ${values.join(' ')}`;
   const parts = [
     attributes.localPref === null ? '' : `local-pref ${attributes.localPref}`,
     attributes.med === null ? '' : `med ${attributes.med}`,
-    attributes.communities.length === 0 ? '' : `communities ${attributes.communities.join(' ')}`,
-    attributes.largeCommunities.length === 0 ? '' : `large ${attributes.largeCommunities.join(' ')}`,
-    attributes.extendedCommunities.length === 0 ? '' : `extended ${attributes.extendedCommunities.join(' ')}`,
+    list('communities', attributes.communities),
+    list('large', attributes.largeCommunities),
+    list('extended', attributes.extendedCommunities),
     attributes.originatorId === null ? '' : `originator ${attributes.originatorId}`,
-    attributes.clusterList.length === 0 ? '' : `clusters ${attributes.clusterList.join(' ')}`,
+    list('clusters', attributes.clusterList),
+    attributes.aggregator === null ? '' : `aggregator ${attributes.aggregator}`,
+    attributes.atomicAggregate ? 'atomic-aggregate' : '',
+    attributes.onlyToCustomer === null ? '' : `only-to-customer ${attributes.onlyToCustomer}`,
+    ...attributes.other,
   ];
+  return parts.filter((part) => part !== '');
+}
+
+interface WithAttributes {
+  readonly attributes: AttributesView;
+}
+
+const NEXT_HOP: Column<WithAttributes> = { title: 'NEXT HOP', value: (row) => row.attributes.nextHop ?? '' };
+const AS_PATH: Column<WithAttributes> = { title: 'AS PATH', value: (row) => row.attributes.asPath };
+const ORIGIN: Column<WithAttributes> = { title: 'ORIGIN', value: (row) => row.attributes.origin };
+/** Last in its table, as it may be long. */
+const ATTRIBUTES: Column<WithAttributes> = {
+  title: 'ATTRIBUTES',
+  value: (row) => formatAttributes(row.attributes).join(', '),
+};
+
+interface PathRow extends PathView {
+  /** Empty for all but the first path of a prefix. */
+  readonly prefix: string;
+}
+
+function mark({ best, multipath, eligible }: PathView): string {
+  return best ? '>' : multipath ? '=' : eligible ? '' : 'x';
+}
+
+function sourceOf({ source, pathId }: PathView): string {
+  return pathId === null ? source : `${source} id ${pathId}`;
+}
+
+function whyNotBest({ best, stale, reason }: PathView): string {
+  const parts = [stale ? 'stale' : '', best ? '' : (reason ?? '')];
   return parts.filter((part) => part !== '').join(', ');
 }
 
-interface PathRow {
-  readonly prefix: string;
-  readonly path: PathView;
-}
-
-const pathColumns = (
-  pathOf: (row: { attributes: AttributesView }) => AttributesView,
-): Column<{ attributes: AttributesView }>[] => [
-  { title: 'NEXT HOP', value: (row) => pathOf(row).nextHop ?? '-' },
-  { title: 'AS PATH', value: (row) => pathOf(row).asPath || '-' },
-  { title: 'ORIGIN', value: (row) => pathOf(row).origin },
-  { title: 'ATTRIBUTES', value: (row) => formatAttributes(pathOf(row)) },
-];
-const ATTRIBUTE_COLUMNS = pathColumns((row) => row.attributes);
+const PREFIX: Column<{ readonly prefix: string }> = { title: 'PREFIX', value: (row) => row.prefix };
+const PATH_ID: Column<{ readonly pathId: number | null }> = {
+  title: 'ID',
+  align: 'right',
+  value: (row) => (row.pathId === null ? '' : String(row.pathId)),
+};
 
 const ROUTE_COLUMNS: readonly Column<PathRow>[] = [
-  { title: '', value: ({ path }) => (path.best ? '>' : path.multipath ? '=' : path.eligible ? ' ' : 'x') },
-  { title: 'PREFIX', value: (row) => row.prefix },
-  { title: 'SOURCE', value: ({ path }) => (path.pathId === null ? path.source : `${path.source} id ${path.pathId}`) },
-  ...ATTRIBUTE_COLUMNS.map((column) => ({ title: column.title, value: (row: PathRow) => column.value(row.path) })),
-  { title: 'WHY NOT BEST', value: ({ path }) => `${path.stale ? 'stale, ' : ''}${path.reason ?? ''}` },
+  { title: ' ', value: mark },
+  PREFIX,
+  { title: 'SOURCE', value: sourceOf },
+  NEXT_HOP,
+  AS_PATH,
+  ORIGIN,
+  { title: 'WHY NOT BEST', value: whyNotBest },
+  ATTRIBUTES,
 ];
 
 const RECEIVED_COLUMNS: readonly Column<ReceivedView>[] = [
-  { title: '', value: (row) => (row.eligible ? ' ' : 'x') },
-  { title: 'PREFIX', value: (row) => row.prefix },
-  { title: 'ID', value: (row) => (row.pathId === null ? '' : String(row.pathId)) },
-  ...ATTRIBUTE_COLUMNS,
+  { title: ' ', value: (row) => (row.eligible ? '' : 'x') },
+  PREFIX,
+  PATH_ID,
+  NEXT_HOP,
+  AS_PATH,
+  ORIGIN,
   { title: 'REFUSED BECAUSE', value: (row) => row.reason ?? '' },
+  ATTRIBUTES,
 ];
 
 const ADVERTISED_COLUMNS: readonly Column<AdvertisedView>[] = [
-  { title: 'PREFIX', value: (row) => row.prefix },
-  { title: 'ID', value: (row) => (row.pathId === null ? '' : String(row.pathId)) },
+  PREFIX,
+  PATH_ID,
   { title: 'LEARNED FROM', value: (row) => row.source },
-  ...ATTRIBUTE_COLUMNS,
+  NEXT_HOP,
+  AS_PATH,
+  ORIGIN,
+  ATTRIBUTES,
 ];
 
 const KERNEL_COLUMNS: readonly Column<KernelRouteView>[] = [
@@ -177,15 +224,32 @@ const KERNEL_COLUMNS: readonly Column<KernelRouteView>[] = [
             )
             .join(', '),
   },
-  { title: 'METRIC', align: 'right', value: (row) => (row.metric === null ? '-' : String(row.metric)) },
+  { title: 'METRIC', align: 'right', value: (row) => (row.metric === null ? '' : String(row.metric)) },
   { title: 'STATE', value: (row) => row.state },
   { title: 'REASON', value: (row) => row.reason ?? '' },
 ];
 
 async function* pathRows(routes: AsyncIterable<RouteView>): AsyncGenerator<PathRow> {
   for await (const route of routes) {
-    for (const [index, path] of route.paths.entries()) yield { prefix: index === 0 ? route.prefix : '', path };
+    for (const [index, path] of route.paths.entries()) yield { ...path, prefix: index === 0 ? route.prefix : '' };
   }
+}
+
+/** One prefix with everything about its paths, for which a line of a table is too short. */
+export function formatRoute({ prefix, paths }: RouteView): string {
+  const lines = [prefix];
+  for (const path of paths) {
+    const { attributes } = path;
+    const why = whyNotBest(path);
+    lines.push(
+      `${mark(path).padEnd(1)} from ${sourceOf(path)}${path.best ? ', best' : ''}${why === '' ? '' : `: ${why}`}`,
+    );
+    const hop = attributes.nextHop === null ? 'no next hop' : `next hop ${attributes.nextHop}`;
+    const asPath = attributes.asPath === '' ? 'empty AS path' : `AS path ${attributes.asPath}`;
+    lines.push(`    ${hop}, ${asPath}, origin ${attributes.origin}`);
+    for (const attribute of formatAttributes(attributes)) lines.push(`    ${attribute}`);
+  }
+  return lines.join('\n');
 }
 
 export async function showStatus(options: ShowOptions): Promise<void> {
@@ -204,9 +268,14 @@ export async function showRoutes(options: ShowOptions, prefix: string | null): P
   if (options.family !== null) query.set('family', options.family);
   if (options.longest) query.set('longest', 'true');
   const routes = fetchList<RouteView>(options.socketPath, `/v1/routes?${query}`);
-  if (options.json) await printList(routes, [], options, '');
-  else
-    await printList(pathRows(routes), ROUTE_COLUMNS, options, prefix === null ? 'no routes' : `no route for ${prefix}`);
+  if (options.json) return printList(routes, [], options, '');
+  if (prefix === null) return printList(pathRows(routes), ROUTE_COLUMNS, options, 'no routes');
+  let isEmpty = true;
+  for await (const route of routes) {
+    isEmpty = false;
+    options.write(`${formatRoute(route)}\n`);
+  }
+  if (isEmpty) options.write(`no route for ${prefix}\n`);
 }
 
 export async function showReceived(options: ShowOptions, peer: string): Promise<void> {
@@ -221,5 +290,5 @@ export async function showAdvertised(options: ShowOptions, peer: string): Promis
 
 export async function showKernel(options: ShowOptions): Promise<void> {
   const list = fetchList<KernelRouteView>(options.socketPath, '/v1/kernel');
-  await printList(list, KERNEL_COLUMNS, options, 'no kernel routes');
+  await printList(list, KERNEL_COLUMNS, options, 'no routes were given to the kernel');
 }

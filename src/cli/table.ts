@@ -6,23 +6,57 @@ export interface Column<T> {
   readonly value: (row: T) => string;
 }
 
-/** The rows as lines under a header; columns are as wide as their widest cell, two spaces apart. */
+/** Wider cells move only the rest of their own line, not that of all others. */
+const WIDEST_ALIGNED = 60;
+
+/**
+ * Rows as aligned lines, two spaces between columns, block by block: a column is never narrower than in the blocks
+ * before, so that long lists stay aligned without being held in memory. A column that is empty in all rows is left
+ * out; the header is repeated where that changes.
+ */
+export class TableFormatter<T> {
+  readonly #columns: readonly Column<T>[];
+  readonly #widths: number[];
+  #shown: readonly number[] | null = null;
+
+  constructor(columns: readonly Column<T>[]) {
+    this.#columns = columns;
+    this.#widths = columns.map((column) => column.title.length);
+  }
+
+  format(rows: readonly T[]): string {
+    const columns = this.#columns;
+    const cells = rows.map((row) => columns.map((column) => column.value(row)));
+    for (const line of cells) {
+      for (const [index, { length }] of line.entries()) {
+        if (length > this.#widths[index] && length <= WIDEST_ALIGNED) this.#widths[index] = length;
+      }
+    }
+    const before = this.#shown;
+    const shown = columns.flatMap((_, index) =>
+      rows.length === 0 || before?.includes(index) || cells.some((line) => line[index] !== '') ? [index] : [],
+    );
+    const isNew = before === null || before.length !== shown.length;
+    this.#shown = shown;
+    const lines = isNew ? [columns.map((column) => column.title), ...cells] : cells;
+    return lines.map((line) => this.#line(line, shown)).join('\n');
+  }
+
+  #line(cells: readonly string[], shown: readonly number[]): string {
+    return shown
+      .map((index) =>
+        this.#columns[index].align === 'right'
+          ? cells[index].padStart(this.#widths[index])
+          : cells[index].padEnd(this.#widths[index]),
+      )
+      .join('  ')
+      .trimEnd();
+  }
+}
+
+/** All rows under one header. */
 export function formatTable<T>(columns: readonly Column<T>[], rows: readonly T[]): string {
-  const cells = [
-    columns.map((column) => column.title),
-    ...rows.map((row) => columns.map((column) => column.value(row))),
-  ];
-  const widths = columns.map((_, index) => cells.reduce((width, line) => Math.max(width, line[index].length), 0));
-  return cells
-    .map((line) =>
-      line
-        .map((cell, index) =>
-          columns[index].align === 'right' ? cell.padStart(widths[index]) : cell.padEnd(widths[index]),
-        )
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return new TableFormatter(columns).format(rows);
 }
 
 /** `42s`, `3m07s`, `2h05m`, `4d03h`. */
@@ -38,4 +72,9 @@ export function formatOctets(octets: number): string {
   if (octets < 1024) return `${octets} B`;
   if (octets < 1024 * 1024) return `${(octets / 1024).toFixed(1)} KiB`;
   return `${(octets / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+/** `1 prefix`, `2 prefixes`. */
+export function formatCount(count: number, singular: string, plural = `${singular}s`): string {
+  return `${count} ${count === 1 ? singular : plural}`;
 }

@@ -8,23 +8,27 @@ Run
   peregrine run --config FILE                        stand-alone, from a YAML file (docs/stand-alone.md)
   peregrine run --node NAME --datastore directory:PATH
                                                      as a Calico node, from a directory of Calico resources
-  peregrine check --config FILE                      check a stand-alone file, start nothing
-  peregrine derive --node NAME --datastore directory:PATH [--json]
+  peregrine check --config FILE [--policies]         check a stand-alone file, start nothing
+  peregrine derive --node NAME --datastore directory:PATH [--policies]
                                                      what this node would do, offline
 
 Ask a running daemon
   peregrine show status                              one page: revision, peers, tables, kernel, memory
   peregrine show peers                               every session with its state and counters
   peregrine show routes [PREFIX] [--longest] [--family ipv4-unicast|ipv6-unicast]
-                                                     all paths, the best one marked ">", and why the others are not
+                                                     all paths: ">" best, "=" used beside it, "x" not eligible, and
+                                                     why; of one PREFIX or the prefix for an address, every attribute
   peregrine show received PEER                       what a peer sent, before policy
   peregrine show advertised PEER                     what a peer was told
   peregrine show kernel                              routes that were given to the kernel
-  peregrine peer PEER refresh-in|refresh-out|reset|enable|disable
+  peregrine peer PEER refresh-in|refresh-out         ask a peer for all its routes again; send it all of ours again
+  peregrine peer PEER reset|disable|enable           end its session; end it and stay away; come back
 
 Options
   --socket PATH     control socket (default ${DEFAULT_CONTROL_SOCKET})
-  --json            for programs: one JSON document, or one JSON value a line for lists
+  --json            for programs: one JSON document, or one JSON value a line for lists (not for run)
+  --longest         show routes: also a shorter prefix that covers PREFIX, the most specific one there is
+  --policies        check and derive: also every policy in words
   --log-level LEVEL debug, info, warn or error
   --router-id ID    run and derive with --node: dotted quad, or "hash" (as CALICO_ROUTER_ID)
   --kernel none     run: neither read nor write the kernel's routes (every next hop counts as reachable)

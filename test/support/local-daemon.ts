@@ -77,12 +77,12 @@ export class LocalDaemon {
   readonly port = LOOPBACK_PORT;
   readonly #logPath: string;
 
-  private constructor(folder: string, address: string, text: string) {
+  private constructor(folder: string, address: string, socketPath: string, text: string) {
     if (!existsSync(PEREGRINE_MAIN)) throw new Error(`${PEREGRINE_MAIN} is missing: run npm run build`);
     this.folder = folder;
     this.address = address;
     this.configPath = join(folder, 'peregrine.yaml');
-    this.socketPath = join(folder, 'peregrine.sock');
+    this.socketPath = socketPath;
     this.#logPath = join(folder, 'log');
     writeFileSync(this.configPath, text);
     const argv = [process.execPath, PEREGRINE_MAIN, 'run', '--config', this.configPath, '--socket', this.socketPath];
@@ -90,8 +90,10 @@ export class LocalDaemon {
   }
 
   /** Starts it at that loopback address and waits until its configuration is in force: it listens then. */
-  static async start(address: string, config: LocalConfig): Promise<LocalDaemon> {
-    const daemon = new LocalDaemon(temporaryFolder(), address, configText(address, config));
+  static async start(address: string, config: LocalConfig, socketPath?: string): Promise<LocalDaemon> {
+    const folder = temporaryFolder();
+    const socket = socketPath ?? join(folder, 'peregrine.sock');
+    const daemon = new LocalDaemon(folder, address, socket, configText(address, config));
     await daemon.process.ready('the configuration is in force', START_DEADLINE_MS, async () =>
       (await daemon.status()).datastore.inSync ? true : null,
     );
