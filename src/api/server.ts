@@ -119,7 +119,8 @@ function parseTarget(target: string): { parts: string[]; query: URLSearchParams 
   }
 }
 
-const RESOURCES = '/v1/status, /v1/peers, /v1/routes, /v1/kernel, /v1/peers/PEER/received and /v1/peers/PEER/advertised';
+const RESOURCES =
+  '/v1/status, /v1/peers, /v1/routes, /v1/kernel, /v1/peers/PEER/received and /v1/peers/PEER/advertised';
 
 export async function handleRequest(
   source: ApiSource,

@@ -7,7 +7,7 @@ import { type Document, isMap, isNode, isPair, isScalar, LineCounter, type Node,
 
 export interface Diagnostic {
   readonly file: string;
-  /** 1-based; 0 when the place is not known. */
+  /** 1-based. */
   readonly line: number;
   readonly column: number;
   /** Dotted path of the field, empty for syntax errors. */
@@ -41,12 +41,15 @@ export class SourceDocument {
 
   /** A diagnostic at the value (or, with `atKey`, the key) that `path` leads to, or at its nearest parent. */
   at(path: readonly PropertyKey[], message: string, atKey = false): Diagnostic {
-    const field = path.map(String).join('.');
+    // The only member of a list may stand there without the list.
+    const isMember = typeof path.at(-1) === 'number' && this.#offset(path, false) === null;
+    const field = (isMember ? path.slice(0, -1) : path).map(String).join('.');
     for (let depth = path.length; depth >= 0; depth--) {
       const offset = this.#offset(path.slice(0, depth), atKey && depth === path.length);
       if (offset !== null) return { file: this.file, ...this.#position(offset), field, message };
     }
-    return { file: this.file, line: 0, column: 0, field, message };
+    // An empty document has no place at all.
+    return { file: this.file, line: 1, column: 1, field, message };
   }
 
   #offset(path: readonly PropertyKey[], wantKey: boolean): number | null {
@@ -73,8 +76,8 @@ export class SourceDocument {
 export function formatDiagnostic(diagnostic: Diagnostic, text: string): string {
   const { file, line, column, field, message } = diagnostic;
   const head = `${file}:${line}:${column} ${field === '' ? '' : `${field}: `}${message}`;
-  const source = line > 0 ? text.split('\n')[line - 1] : undefined;
-  if (source === undefined) return head;
+  const source = text.split('\n')[line - 1];
+  if (source === undefined || source.trim() === '') return head;
   const gutter = `${line} | `;
   const shown = source.replace(/\t/g, ' ');
   return `${head}\n${gutter}${shown}\n${' '.repeat(gutter.length + Math.max(0, column - 1))}^`;

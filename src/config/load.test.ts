@@ -75,6 +75,29 @@ describe('stand-alone configuration', () => {
       'test.yaml:4:14 peers.0.address: wanted an IPv4 or IPv6 address',
     ],
     ['a missing field', 'as: 1\n', 'test.yaml:1:1 routerId: this field is required'],
+    ['an empty file', '', 'test.yaml:1:1 routerId: this field is required'],
+    ['a list instead of a mapping', '- as\n', 'test.yaml:1:1 wanted a mapping (field: value)'],
+    [
+      'a word that is none of the possible ones',
+      `${BASE}logLevel: loud\n`,
+      'test.yaml:3:11 logLevel: wanted debug, info, warn or error',
+    ],
+    ['a number out of range', `${BASE}kernel: {table: 0}\n`, 'test.yaml:3:17 kernel.table: wanted at least 1'],
+    [
+      'host bits in a prefix',
+      `${BASE}originate: [{prefix: 10.0.0.1/8}]\n`,
+      'test.yaml:3:22 originate.0.prefix: 10.0.0.1/8 has bits set beyond its length: wanted 10.0.0.0/8',
+    ],
+    [
+      'a bad member of a list',
+      `${BASE}policies: {p: {statements: [{match: {prefix: [10.0.0.0/8, x]}, then: accept}]}}\n`,
+      'test.yaml:3:59 policies.p.statements.0.match.prefix.1: wanted PREFIX, PREFIX le N',
+    ],
+    [
+      'a bad value that stands for a list of one',
+      `${BASE}policies: {p: {statements: [{match: {source: x}, then: accept}]}}\n`,
+      'test.yaml:3:46 policies.p.statements.0.match.source: wanted bgp, static, kernel or direct',
+    ],
     [
       'a missing policy',
       `${BASE}peers:\n  - address: 10.0.0.2\n    as: 2\n    import: nope\n`,
@@ -99,6 +122,12 @@ describe('stand-alone configuration', () => {
     ],
   ])('%s is refused with its place', (_, text, expected) => {
     expect(firstError(text).startsWith(expected), firstError(text)).toBe(true);
+  });
+
+  test('mistakes come in the order of the file', () => {
+    const text = 'as: 0\nrouterId: x\npeers: [{address: y}]\nnonsense: 1\n';
+    const result = loadStandAlone('test.yaml', text);
+    expect(result.ok ? [] : result.diagnostics.map(({ line }) => line)).toEqual([1, 2, 3, 4]);
   });
 
   test('a diagnostic shows the line and a caret under the value', () => {

@@ -1,10 +1,17 @@
-/** Reads a stand-alone configuration: text in, DesiredState or diagnostics out. All of a file's errors are reported at once. */
+/**
+ * Reads a stand-alone configuration: text in, DesiredState or diagnostics out. All mistakes in the form of a file are
+ * reported at once; when there are none, all mistakes in how its parts fit together.
+ */
 
 import { createHash } from 'node:crypto';
 import type { DesiredState } from '../../confd/desired-state.ts';
 import { type Diagnostic, SourceDocument } from './diagnose.ts';
 import { configSchema } from './schema.ts';
 import { toDesiredState } from './to-desired-state.ts';
+import { describeIssue } from './words.ts';
+
+/** YAML aliases may multiply; a configuration has a handful. */
+const MAX_ALIASES = 100;
 
 export type LoadResult =
   | { readonly ok: true; readonly desired: DesiredState; readonly controlSocket: string | null }
@@ -14,25 +21,30 @@ export function loadStandAlone(file: string, text: string): LoadResult {
   const source = new SourceDocument(file, text);
   const syntax = source.syntaxErrors();
   if (syntax.length > 0) return { ok: false, diagnostics: syntax };
-  const parsed = configSchema.safeParse(source.document.toJS({ maxAliasCount: 100 }) ?? {});
+  const value: unknown = source.document.toJS({ maxAliasCount: MAX_ALIASES }) ?? {};
+  const parsed = configSchema.safeParse(value, { error: describeIssue });
   if (!parsed.success) {
     const diagnostics: Diagnostic[] = [];
     for (const issue of parsed.error.issues) {
       if (issue.code === 'unrecognized_keys') {
         for (const key of issue.keys) diagnostics.push(source.at([...issue.path, key], `unknown field "${key}"`, true));
       } else {
-        const missing = issue.code === 'invalid_type' && issue.input === undefined && !has(source, issue.path);
+        const missing = typeof issue.path.at(-1) === 'string' && !has(source, issue.path);
         diagnostics.push(source.at(issue.path, missing ? 'this field is required' : issue.message));
       }
     }
-    return { ok: false, diagnostics };
+    return { ok: false, diagnostics: inOrder(diagnostics) };
   }
   const revision = createHash('sha256').update(text).digest('hex').slice(0, 12);
   const { desired, problems } = toDesiredState(parsed.data, revision);
   if (problems.length > 0) {
-    return { ok: false, diagnostics: problems.map(({ path, message }) => source.at(path, message)) };
+    return { ok: false, diagnostics: inOrder(problems.map(({ path, message }) => source.at(path, message))) };
   }
   return { ok: true, desired, controlSocket: parsed.data.controlSocket ?? null };
+}
+
+function inOrder(diagnostics: Diagnostic[]): Diagnostic[] {
+  return diagnostics.sort((x, y) => x.line - y.line || x.column - y.column);
 }
 
 function has(source: SourceDocument, path: readonly PropertyKey[]): boolean {

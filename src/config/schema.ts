@@ -6,23 +6,36 @@
  */
 
 import * as z from 'zod';
-import { parseAddress, parseIpv4, parsePrefix } from '../../bgp/ip.ts';
+import { formatPrefix, parseAddress, parseIpv4, parsePrefix, sameAddress } from '../../bgp/ip.ts';
 
 const address = z.string().refine((text) => parseAddress(text) !== null, 'wanted an IPv4 or IPv6 address');
 const dottedQuad = z.string().refine((text) => parseIpv4(text) > 0, 'wanted a dotted quad such as 10.0.0.1');
-const prefix = z.string().refine((text) => text.includes('/') && parsePrefix(text) !== null, {
-  message: 'wanted a prefix such as 10.0.0.0/24 or 2001:db8::/32',
+const WANTED_PREFIX = 'wanted a prefix such as 10.0.0.0/24 or 2001:db8::/32';
+
+/** What is wrong with a prefix; null: nothing. Host bits are refused, as one of address and length must be mistaken. */
+function prefixProblem(text: string): string | null {
+  const parsed = text.includes('/') ? parsePrefix(text) : null;
+  if (parsed === null) return WANTED_PREFIX;
+  const address = parseAddress(text.slice(0, text.indexOf('/')));
+  if (address !== null && sameAddress(address, parsed)) return null;
+  return `${text} has bits set beyond its length: wanted ${formatPrefix(parsed)}, or a longer prefix`;
+}
+
+const prefix = z.string().superRefine((text, context) => {
+  const message = prefixProblem(text);
+  if (message !== null) context.addIssue({ code: 'custom', message });
 });
 
 /** `65001`, `"65001"` or `"1.10"`. */
-export const asNumber = z.union([z.number(), z.string()]).transform((value, context): number => {
+const WANTED_AS = 'wanted an AS number 1..4294967295 or "high.low"';
+export const asNumber = z.union([z.number(), z.string()], WANTED_AS).transform((value, context): number => {
   const text = String(value);
   const dotted = /^(\d{1,5})\.(\d{1,5})$/.exec(text);
   const high = dotted === null ? 0 : Number(dotted[1]);
   const low = dotted === null ? (/^\d{1,10}$/.test(text) ? Number(text) : -1) : Number(dotted[2]);
   const as = dotted === null ? low : high < 65536 && low < 65536 ? high * 65536 + low : -1;
   if (as < 1 || as > 0xffffffff) {
-    context.addIssue({ code: 'custom', message: 'wanted an AS number 1..4294967295 or "high.low"' });
+    context.addIssue({ code: 'custom', message: WANTED_AS });
     return z.NEVER;
   }
   return as;
@@ -32,15 +45,19 @@ const uint32 = z.int().min(0).max(0xffffffff);
 const seconds = z.int().min(0).max(65535);
 const port = z.int().min(1).max(65535);
 const family = z.enum(['ipv4-unicast', 'ipv6-unicast']);
+/** A list, or its only member. */
 const oneOrMore = <T extends z.ZodType>(item: T) =>
-  z.union([item, z.array(item).min(1)]).transform((value) => (Array.isArray(value) ? value : [value]));
+  z.preprocess((value) => (Array.isArray(value) ? value : [value]), z.array(item).min(1));
 
 /** `PREFIX`, `PREFIX le N`, `PREFIX ge N`, `PREFIX ge N le M`, `PREFIX or longer`. */
 export const PREFIX_RANGE = /^(\S+)(?:\s+(or longer)|(?:\s+ge\s+(\d+))?(?:\s+le\s+(\d+))?)$/;
-const prefixRange = z.string().refine((text) => {
+const prefixRange = z.string().superRefine((text, context) => {
   const [, base = ''] = PREFIX_RANGE.exec(text) ?? [];
-  return base.includes('/') && parsePrefix(base) !== null;
-}, 'wanted PREFIX, PREFIX le N, PREFIX ge N le M or PREFIX or longer');
+  const problem = prefixProblem(base);
+  const message =
+    problem === WANTED_PREFIX ? 'wanted PREFIX, PREFIX le N, PREFIX ge N le M or PREFIX or longer' : problem;
+  if (message !== null) context.addIssue({ code: 'custom', message });
+});
 
 const community = z
   .string()
@@ -63,16 +80,18 @@ const matchSchema = z.strictObject({
   metric: range.optional(),
   localPref: range.optional(),
   med: range.optional(),
-  nextHop: oneOrMore(z.union([prefix, address])).optional(),
+  nextHop: oneOrMore(z.union([prefix, address], 'wanted a prefix or an address')).optional(),
   learnedFrom: oneOrMore(z.string()).optional(),
 });
 
 const setSchema = z.strictObject({
   localPref: uint32.optional(),
-  med: z.union([uint32, z.null()]).optional(),
+  med: uint32.nullable().optional(),
   metric: uint32.optional(),
   preference: z.int().min(0).max(255).optional(),
-  nextHop: z.union([z.enum(['self', 'peer', 'unchanged']), address]).optional(),
+  nextHop: z
+    .union([z.enum(['self', 'peer', 'unchanged']), address], 'wanted self, peer, unchanged or an address')
+    .optional(),
   addCommunity: oneOrMore(community).optional(),
   removeCommunity: oneOrMore(z.union([community, z.literal('all')])).optional(),
   prependAsPath: oneOrMore(asNumber).optional(),
@@ -91,10 +110,10 @@ export const policySchema = z.strictObject({
   otherwise: z.enum(['accept', 'reject']).default('reject'),
 });
 
-const policyReference = z.union([
-  z.string(),
-  z.strictObject({ 'ipv4-unicast': z.string().optional(), 'ipv6-unicast': z.string().optional() }),
-]);
+const policyReference = z.union(
+  [z.string(), z.strictObject({ 'ipv4-unicast': z.string().optional(), 'ipv6-unicast': z.string().optional() })],
+  'wanted the name of a policy or {ipv4-unicast: NAME, ipv6-unicast: NAME}',
+);
 
 const peerOptions = {
   description: z.string().max(256).optional(),
