@@ -1,0 +1,70 @@
+/**
+ * How the datastore as a whole is doing, from how each kind is doing (section 7.1 of Calico's semantics), and what
+ * people are told. Pure.
+ *
+ * Without nodes, peers, filters, pools or blocks nothing may be derived, whatever the reason. Services and Secrets add to
+ * what is there: they are waited for at the start, but that we may not read them keeps nothing else from working.
+ */
+
+import type { Condition } from '../../desired-state.ts';
+import type { DatastorePhase } from '../datastore.ts';
+import type { ReflectorHealth } from './reflector-state.ts';
+
+export interface KindStatus {
+  /** `bgppeers.crd.projectcalico.org` */
+  readonly name: string;
+  readonly health: ReflectorHealth;
+  readonly message: string;
+  /** Nothing works without it. */
+  readonly isEssential: boolean;
+  /** It was listed once, or is known not to be had. */
+  readonly hasOutcome: boolean;
+}
+
+export interface PhaseVerdict {
+  readonly phase: DatastorePhase;
+  readonly message: string;
+}
+
+function blocks(kind: KindStatus, hasBeenInSync: boolean): boolean {
+  if (kind.isEssential) return kind.health !== 'synced' && kind.health !== 'missing';
+  return !hasBeenInSync && !kind.hasOutcome;
+}
+
+/** The reasons, without repeating what all have in common. */
+function explain(kinds: readonly KindStatus[]): string {
+  const messages = new Set(kinds.map((kind) => kind.message));
+  if (messages.size === 1 && kinds.length > 1) return kinds[0].message;
+  const shown = kinds.slice(0, 3).map((kind) => `${kind.name}: ${kind.message}`);
+  return `${shown.join('; ')}${kinds.length > shown.length ? `; and ${kinds.length - shown.length} more kinds` : ''}`;
+}
+
+export function judge(kinds: readonly KindStatus[], hasBeenInSync: boolean): PhaseVerdict {
+  const blocking = kinds.filter((kind) => blocks(kind, hasBeenInSync));
+  const refused = blocking.filter((kind) => kind.health === 'refused');
+  if (refused.length > 0) return { phase: 'unreachable', message: explain(refused) };
+  const interrupted = blocking.filter((kind) => kind.health === 'interrupted');
+  if (interrupted.length > 0) return { phase: 'unreachable', message: explain(interrupted) };
+  if (blocking.length === 0) return { phase: 'in-sync', message: '' };
+  const listing = `listing ${blocking.map((kind) => kind.name).join(', ')}`;
+  return { phase: hasBeenInSync ? 'resyncing' : 'starting', message: listing };
+}
+
+/** What is wrong although it keeps nothing else from working. */
+export function conditionsOf(kinds: readonly KindStatus[]): Condition[] {
+  return kinds.flatMap((kind): Condition[] => {
+    const report = (severity: Condition['severity'], message: string): Condition[] => [
+      { resource: kind.name, field: '', message, severity },
+    ];
+    switch (kind.health) {
+      case 'missing':
+        return report('warning', 'not known to the API server: counts as empty, and is looked for again');
+      case 'refused':
+        return report('error', `cannot be read (get, list and watch are needed): ${kind.message}`);
+      case 'interrupted':
+        return kind.isEssential ? [] : report('warning', `cannot be followed now: ${kind.message}`);
+      default:
+        return [];
+    }
+  });
+}
