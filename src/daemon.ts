@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
-import { startApiServer } from './api/server.ts';
+import { clearSocketPath } from './api/socket-file.ts';
 import { formatDiagnostic } from './config/diagnose.ts';
 import { loadStandAlone } from './config/load.ts';
 import { createLog, type Log, type LogLevel } from './log/log.ts';
@@ -76,17 +76,23 @@ class Daemon {
     return 0;
   }
 
-  async #listen(configured: string | null): Promise<boolean> {
-    const path = this.#options.socketPath ?? configured ?? DEFAULT_CONTROL_SOCKET;
-    try {
+  async #openApi(path: string): Promise<boolean> {
+    return this.#withSocket(path, async () => {
+      const { startApiServer } = await import('./api/server.ts');
       this.#server = await startApiServer(path, this.#speaker);
+      this.#log.info('API_SOCKET', { path }, 'control socket is open');
+    });
+  }
+
+  async #withSocket(path: string, use: () => Promise<void>): Promise<boolean> {
+    try {
+      await use();
+      return true;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#log.error('API_SOCKET', { path }, `cannot open the control socket: ${message}`);
       return false;
     }
-    this.#log.info('API_SOCKET', { path }, 'control socket is open');
-    return true;
   }
 
   async #startFile(): Promise<number> {
@@ -110,9 +116,15 @@ class Daemon {
       }
       return EXIT_CONFIGURATION;
     }
-    if (!(await this.#listen(first.result.controlSocket))) return EXIT_FAILED;
+    const socket = this.#options.socketPath ?? first.result.controlSocket ?? DEFAULT_CONTROL_SOCKET;
+    if (!(await this.#withSocket(socket, () => clearSocketPath(socket)))) return EXIT_FAILED;
+    // Sessions before the API: they do not need it, and its code takes a while to load.
     const failure = await this.#speaker.start(this.#adjusted(first.result.desired));
     if (failure !== null) return this.#startFailed(failure);
+    if (!(await this.#openApi(socket))) {
+      await this.#speaker.shutdown('silent');
+      return EXIT_FAILED;
+    }
     this.#reload = async () => {
       try {
         const { text, result } = await read();
@@ -148,7 +160,7 @@ class Daemon {
     if (this.#options.source.kind !== 'directory') return EXIT_FAILED;
     const { node, path } = this.#options.source;
     const { DirectoryFollower } = await import('./directory-follower.ts');
-    if (!(await this.#listen(null))) return EXIT_FAILED;
+    if (!(await this.#openApi(this.#options.socketPath ?? DEFAULT_CONTROL_SOCKET))) return EXIT_FAILED;
     const follower = new DirectoryFollower({
       node,
       path,

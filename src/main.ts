@@ -3,10 +3,14 @@
  * say what was wanted; everything else is in cli/ and daemon.ts.
  */
 
+import module from 'node:module';
 import { parseArgs } from 'node:util';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
 import type { LogLevel } from './log/log.ts';
 import { VERSION } from './version.ts';
+
+// Compiled code is kept between starts where Node can do that (22.1 and newer).
+(module as { enableCompileCache?: () => unknown }).enableCompileCache?.();
 
 const OPTIONS = {
   config: { type: 'string' },

@@ -3,10 +3,7 @@
  * in slices so that a table of a million routes neither blocks the speaker nor sits in memory.
  */
 
-import { lstat, mkdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
-import { dirname } from 'node:path';
 import type {
   AdvertisedView,
   KernelRouteView,
@@ -16,6 +13,7 @@ import type {
   RouteView,
   StatusView,
 } from './schema.ts';
+import { clearSocketPath } from './socket-file.ts';
 
 /**
  * Items as they are found. An `undefined` among them is no item: the iterator has worked for a while without finding
@@ -163,35 +161,9 @@ function methodRefused(response: ServerResponse, allowed: string, method: string
   problem(response, 405, `${method} is not possible on ${url}, only ${allowed}`);
 }
 
-/**
- * Makes the way free for the socket. What lies there is removed only when it is a socket that nobody listens on (its
- * process is dead); a path given by mistake must not cost a file.
- */
-async function clear(path: string): Promise<void> {
-  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
-  if (found === null) return;
-  if (!found.isSocket()) throw new Error(`${path} is there and is not a socket; it is left alone`);
-  const answer = await new Promise<string>((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve('connected');
-    });
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-  });
-  if (answer === 'ECONNREFUSED') await rm(path, { force: true });
-  else if (answer === 'EACCES') throw new Error(`${path} belongs to another user`);
-  // Whatever else the answer is (a full backlog, say), somebody holds the socket.
-  else if (answer !== 'ENOENT') throw new Error(`another process answers on ${path}; is peregrine running already?`);
-}
-
 /** Listens on a Unix socket that only the owner and its group may use. Throws when that is impossible, saying why. */
 export async function startApiServer(path: string, source: ApiSource): Promise<Server> {
-  await mkdir(dirname(path), { recursive: true });
-  await clear(path);
+  await clearSocketPath(path);
   const server = createServer((request, response) => {
     handleRequest(source, request, response).catch((error: unknown) => {
       if (!response.headersSent) problem(response, 500, error instanceof Error ? error.message : String(error));
