@@ -34,9 +34,9 @@ export const PRIVILEGED_PLAN: LabPlan = {
     ipv4: `10.77.0.${n}`,
     ipv6: `fd77::${n}`,
     block4: `192.168.${n}.0/26`,
-    block6: `fd77:${n}::/122`,
+    block6: `fd88:${n}::/122`,
     workload4: `192.168.${n}.2`,
-    workload6: `fd77:${n}::2`,
+    workload6: `fd88:${n}::2`,
   })),
   clusterAs: 64512,
   torAs: 65000,
@@ -83,7 +83,7 @@ spec:
 ${plan.port === 179 ? '' : `  listenPort: ${plan.port}\n  bindMode: NodeIP\n`}`,
     'ip-pools.yaml': [
       pool('pods-ipv4', '192.168.0.0/16'),
-      ...(plan.tor6 === null ? [] : [pool('pods-ipv6', 'fd77::/16')]),
+      ...(plan.tor6 === null ? [] : [pool('pods-ipv6', 'fd88::/16')]),
     ].join('---\n'),
     'tor.yaml': [
       torPeer('tor-ipv4', plan.tor4, plan),
