@@ -40,12 +40,26 @@ function isUnspecifiedOrLoopback(octets: Uint8Array, offset: number): boolean {
 }
 
 /**
- * Problem of the first address of a next hop field of 4, 16 or 32 octets. A session over loopback addresses (tests,
- * labs without privileges) has them as next hops too.
+ * Problem of the address that counts in a next hop field of 4, 16 or 32 octets. A session over loopback addresses
+ * (tests, labs without privileges) has them as next hops too.
+ *
+ * Of 32 octets the first address counts, except that RFC 2545 has no form for a speaker without a global address:
+ * BIRD then sends `::` before the link-local one, and everybody takes the latter.
  */
 export function nextHopProblem(octets: Uint8Array, start: number, end: number, isOverLoopback: boolean): string | null {
   if (isOverLoopback && isLoopback(octets, start, end)) return null;
-  return end - start === 4 ? ipv4NextHopProblem(octets, start) : ipv6NextHopProblem(octets, start);
+  if (end - start === 4) return ipv4NextHopProblem(octets, start);
+  const isLinkLocalOnly =
+    end - start === 32 &&
+    isUnspecifiedOrLoopback(octets, start) &&
+    octets[start + 15] === 0 &&
+    isLinkLocal(octets, start + 16);
+  return isLinkLocalOnly ? null : ipv6NextHopProblem(octets, start);
+}
+
+/** fe80::/10. */
+function isLinkLocal(octets: Uint8Array, offset: number): boolean {
+  return octets[offset] === 0xfe && octets[offset + 1] >>> 6 === 2;
 }
 
 function isLoopback(octets: Uint8Array, start: number, end: number): boolean {

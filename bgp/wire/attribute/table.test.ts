@@ -160,6 +160,27 @@ describe('the frame of the message', () => {
     ['a prefix that is cut off', right, '18c633', '', 'session-reset 3/10'],
     ['MP_REACH_NLRI with a global next hop', ORIGIN + AS_PATH + reach(global, '2020010db8'), '', '', 'ok'],
     ['MP_REACH_NLRI with both next hops', ORIGIN + AS_PATH + reach(global + linkLocal, '2020010db8'), '', '', 'ok'],
+    [
+      'MP_REACH_NLRI with :: and a link-local next hop (BIRD without a global address)',
+      ORIGIN + AS_PATH + reach('00'.repeat(16) + linkLocal, '2020010db8'),
+      '',
+      '',
+      'ok',
+    ],
+    [
+      'MP_REACH_NLRI with :: and a global next hop',
+      ORIGIN + AS_PATH + reach('00'.repeat(16) + global, '2020010db8'),
+      '',
+      '',
+      'treat-as-withdraw',
+    ],
+    [
+      'MP_REACH_NLRI with ::1 and a link-local next hop',
+      ORIGIN + AS_PATH + reach(`${'00'.repeat(15)}01${linkLocal}`, '2020010db8'),
+      '',
+      '',
+      'treat-as-withdraw',
+    ],
     ['MP_REACH_NLRI with a link-local next hop', ORIGIN + AS_PATH + reach(linkLocal, '2020010db8'), '', '', 'ok'],
     [
       'MP_REACH_NLRI with next hop ::',
