@@ -36,6 +36,8 @@ export interface Namespace {
   readonly ipv4: string;
   /** 2001:db8:18::INDEX/64. */
   readonly ipv6: string;
+  /** fe80::INDEX/64, instead of one made from the hardware address. */
+  readonly linkLocal: string;
 }
 
 let laboratoryCount = 0;
@@ -107,7 +109,8 @@ export class Laboratory {
           'link set lo up',
           `addr add ${router.ipv4}/24 dev ${ROUTER_INTERFACE}`,
           `addr add ${router.ipv6}/64 dev ${ROUTER_INTERFACE} nodad`,
-          `link set ${ROUTER_INTERFACE} up`,
+          `link set ${ROUTER_INTERFACE} addrgenmode none up`,
+          `addr add ${router.linkLocal}/64 dev ${ROUTER_INTERFACE} nodad`,
           ...(routers.length === 1 ? ['link set far0 up'] : []),
         ]),
       ),
@@ -117,7 +120,8 @@ export class Laboratory {
   #declare(label: string, index: number): Namespace {
     const name = `${this.#id}-${label}`;
     const path = join(NAMESPACE_FOLDER, name);
-    const namespace = { label, name, path, index, ipv4: `198.18.0.${index}`, ipv6: `2001:db8:18::${index}` };
+    const [ipv4, ipv6, linkLocal] = [`198.18.0.${index}`, `2001:db8:18::${index}`, `fe80::${index}`];
+    const namespace = { label, name, path, index, ipv4, ipv6, linkLocal };
     this.#namespaces.push(namespace);
     mkdirSync(join(this.directory, label), { recursive: true });
     return namespace;

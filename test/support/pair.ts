@@ -45,6 +45,8 @@ export interface PairOptions {
   readonly peregrineNetworks?: readonly Announcement[];
   readonly foreignNetworks?: readonly Announcement[];
   readonly kernel?: RouterConfig['kernel'];
+  /** Both listen on this TCP port and connect to it. */
+  readonly port?: number;
 }
 
 export class Pair {
@@ -85,16 +87,19 @@ export class Pair {
           localAddress: local[field],
           as,
           families,
+          ...(options.port === undefined ? {} : { port: options.port }),
           ...options.both,
           ...given,
         });
       });
+    const common = options.port === undefined ? {} : { listenPort: options.port };
     const startUs = () =>
       startRouter('peregrine', lab, us, {
         localAs: ourAs,
         routerId: us.ipv4,
         neighbours: sessions(us, them, { passive: options.dials === 'foreign', ...options.peregrine }, foreignAs),
         networks: options.peregrineNetworks ?? [],
+        ...common,
         ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
       });
     const startThem = () =>
@@ -103,6 +108,7 @@ export class Pair {
         routerId: them.ipv4,
         neighbours: sessions(them, us, { passive: options.dials === 'peregrine', ...options.foreign }, ourAs),
         networks: options.foreignNetworks ?? [],
+        ...common,
       });
     if (options.dials === 'foreign') {
       const peregrine = await startUs();

@@ -117,14 +117,19 @@ export class RawSpeaker {
   }
 
   /** Opens a connection; the answer says whether it stands or was refused or closed at once. */
-  async connect(address: string, localAddress: string): Promise<RawConnection> {
+  async connect(address: string, localAddress: string, port: number = BGP_PORT): Promise<RawConnection> {
     const id = this.#nextId++;
-    this.#tell({ do: 'connect', id, address, port: BGP_PORT, localAddress });
+    this.#tell({ do: 'connect', id, address, port, localAddress });
     const connection = this.#connection(id);
     await this.#relay.ready(`a connection to ${address}`, DEADLINE_MS, () =>
       connection.events().length > 0 ? true : null,
     );
     return connection;
+  }
+
+  /** How many connections were opened to us so far. */
+  get acceptedCount(): number {
+    return this.#events().filter((event) => event.event === 'accepted').length;
   }
 
   /** The n-th connection (from 1) that somebody opened to us. */

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Announcement,
+  BGP_PORT,
   type Family,
   familyOf,
   type Neighbour,
@@ -57,6 +58,7 @@ export const BIRD: RouterDriver = {
 
   announce: reload,
   withdraw: reload,
+  reload,
 
   async requestRefresh(router, neighbour) {
     await birdc(router, 'reload', 'in', protocol(router, neighbour));
@@ -133,12 +135,12 @@ function attributes(network: Announcement): string {
 }
 
 function renderNeighbour(config: RouterConfig, neighbour: Neighbour, index: number): readonly string[] {
-  const internal = neighbour.as === config.localAs;
+  const localAs = neighbour.localAs ?? config.localAs;
   const lines = [
     `protocol bgp n${index} {`,
-    `  local ${neighbour.localAddress} as ${config.localAs};`,
-    `  neighbor ${neighbour.address} as ${neighbour.as};`,
-    `  ${neighbour.gtsm || !internal ? 'direct' : 'multihop'};`,
+    `  local ${neighbour.localAddress} port ${config.listenPort ?? BGP_PORT} as ${localAs};`,
+    `  neighbor ${neighbour.address} port ${neighbour.port} as ${neighbour.as};`,
+    `  ${reach(neighbour, neighbour.as === localAs)};`,
     `  hold time ${neighbour.holdTimeSeconds};`,
     // The defaults of several seconds are for real networks; the tests would spend their time waiting.
     '  connect delay time 1; connect retry time 1; error wait time 1, 2;',
@@ -147,6 +149,7 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour, index: numb
   ];
   if (neighbour.gracefulRestartSeconds !== null)
     lines.push(`  graceful restart time ${neighbour.gracefulRestartSeconds};`);
+  if (neighbour.interface !== null) lines.push(`  interface "${neighbour.interface}";`);
   if (neighbour.passive) lines.push('  passive on;');
   if (neighbour.password !== null) lines.push(`  password "${neighbour.password}";`);
   if (neighbour.gtsm) lines.push('  ttl security on;');
@@ -155,10 +158,18 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour, index: numb
     const channel = channelOf(family);
     lines.push(`  ${channel} {`, '    import all;', `    export filter to_neighbour_${channel};`);
     const addPath = { '11': 'on', '10': 'tx', '01': 'rx', '00': 'off' }[addPathKey(neighbour)];
-    lines.push(`    add paths ${addPath};`, '  };');
+    lines.push(`    add paths ${addPath};`);
+    if (neighbour.extendedNextHop) lines.push('    extended next hop on;');
+    lines.push('  };');
   }
   lines.push('}');
   return lines;
+}
+
+/** How far away the neighbour may be. */
+function reach(neighbour: Neighbour, isInternal: boolean): string {
+  if (neighbour.multihopTtl !== null) return `multihop ${neighbour.multihopTtl}`;
+  return neighbour.gtsm || neighbour.interface !== null || !isInternal ? 'direct' : 'multihop';
 }
 
 function addPathKey(neighbour: Neighbour): '11' | '10' | '01' | '00' {

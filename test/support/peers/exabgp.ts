@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   type Announcement,
+  BGP_PORT,
   type Family,
   familyOf,
   type Neighbour,
@@ -58,7 +59,7 @@ export const EXABGP: RouterDriver = {
       'exabgp.api.cli': 'false',
       'exabgp.log.destination': 'stdout',
       'exabgp.tcp.bind': router.config.neighbours.map((neighbour) => neighbour.localAddress).join(' '),
-      'exabgp.tcp.port': '179',
+      'exabgp.tcp.port': String(router.config.listenPort ?? BGP_PORT),
       'exabgp.tcp.delay': '0',
     };
     const env = { ...process.env, ...settings };
@@ -84,17 +85,19 @@ export const EXABGP: RouterDriver = {
 
   announce(router, announced) {
     for (const neighbour of neighboursFor(router.config, announced.prefix)) {
-      send(router, neighbour, `announce route ${routeWords(router, announced)}`);
+      send(router, neighbour, `announce route ${routeWords(router, announced, neighbour)}`);
     }
     return Promise.resolve();
   },
 
   withdraw(router, prefix) {
     for (const neighbour of neighboursFor(router.config, prefix)) {
-      send(router, neighbour, `withdraw route ${prefix} next-hop ${nextHopOf(router, prefix)}`);
+      send(router, neighbour, `withdraw route ${prefix} next-hop ${nextHopOf(router, prefix, neighbour)}`);
     }
     return Promise.resolve();
   },
+
+  reload: null,
 
   requestRefresh(router, neighbour, family) {
     send(router, neighbour, `announce route-refresh ${familyWords(family)}`);
@@ -121,12 +124,13 @@ function neighboursFor(config: RouterConfig, prefix: string): readonly Neighbour
 }
 
 /** Not `self`: that would be an IPv4 address for IPv6 routes of a session over IPv4. */
-function nextHopOf(router: RouterContext, prefix: string): string {
-  return familyOf(prefix) === 'ipv4-unicast' ? router.namespace.ipv4 : router.namespace.ipv6;
+function nextHopOf(router: RouterContext, prefix: string, { extendedNextHop }: Neighbour): string {
+  return familyOf(prefix) === 'ipv4-unicast' && !extendedNextHop ? router.namespace.ipv4 : router.namespace.ipv6;
 }
 
-function routeWords(router: RouterContext, network: Announcement): string {
-  const words = [network.prefix, `next-hop ${nextHopOf(router, network.prefix)}`, `origin ${network.origin}`];
+function routeWords(router: RouterContext, network: Announcement, neighbour: Neighbour): string {
+  const nextHop = nextHopOf(router, network.prefix, neighbour);
+  const words = [network.prefix, `next-hop ${nextHop}`, `origin ${network.origin}`];
   if (network.med !== null) words.push(`med ${network.med}`);
   if (network.localPref !== null) words.push(`local-preference ${network.localPref}`);
   if (network.communities.length > 0) words.push(`community [ ${network.communities.join(' ')} ]`);
@@ -148,15 +152,18 @@ function renderExabgp(router: RouterContext): string {
       `neighbor ${neighbour.address} {`,
       `  router-id ${config.routerId};`,
       `  local-address ${neighbour.localAddress};`,
-      `  local-as ${config.localAs};`,
+      `  local-as ${neighbour.localAs ?? config.localAs};`,
       `  peer-as ${neighbour.as};`,
       `  hold-time ${neighbour.holdTimeSeconds};`,
-      ...(neighbour.passive ? ['  passive true;', '  listen 179;'] : []),
+      ...(neighbour.passive ? ['  passive true;', `  listen ${config.listenPort ?? BGP_PORT};`] : []),
+      ...(neighbour.port === BGP_PORT ? [] : [`  connect ${neighbour.port};`]),
+      ...(neighbour.multihopTtl === null ? [] : [`  outgoing-ttl ${neighbour.multihopTtl};`]),
       ...(neighbour.password === null ? [] : [`  md5-password "${neighbour.password}";`]),
       ...(neighbour.gtsm ? ['  incoming-ttl 255;', '  outgoing-ttl 255;'] : []),
       '  capability {',
       `    asn4 ${neighbour.fourOctetAs ? 'enable' : 'disable'};`,
       '    route-refresh enable;',
+      ...(neighbour.extendedNextHop ? ['    nexthop enable;'] : []),
       ...(neighbour.gracefulRestartSeconds === null
         ? []
         : [`    graceful-restart ${neighbour.gracefulRestartSeconds};`]),
@@ -164,10 +171,11 @@ function renderExabgp(router: RouterContext): string {
       '  }',
       `  family { ${neighbour.families.map((family) => `${familyWords(family)};`).join(' ')} }`,
       '  api { processes [ harness ]; neighbor-changes; receive { parsed; update; notification; } }',
+      ...(neighbour.extendedNextHop ? ['  nexthop { ipv4 unicast ipv6; }'] : []),
       '  static {',
       ...config.networks
         .filter((network) => neighbour.families.includes(familyOf(network.prefix)))
-        .map((network) => `    route ${routeWords(router, network)};`),
+        .map((network) => `    route ${routeWords(router, network, neighbour)};`),
       '  }',
       '}',
     );

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import type { DaemonProcess } from '../daemon-process.ts';
 import {
   type Announcement,
+  BGP_PORT,
   type Family,
   familyOf,
   type Neighbour,
@@ -70,7 +71,8 @@ export const FRR: RouterDriver = {
       await daemon.ready('zebra listens', START_DEADLINE_MS, () => (existsSync(path('zserv.api')) ? true : null));
     }
     writeFileSync(path('bgpd.conf'), renderFrr(router.config));
-    const bgpd = ['-f', path('bgpd.conf'), '-i', path('bgpd.pid'), ...common, ...logging];
+    const port = ['-p', String(router.config.listenPort ?? BGP_PORT)];
+    const bgpd = ['-f', path('bgpd.conf'), '-i', path('bgpd.pid'), ...port, ...common, ...logging];
     const daemon = spawnDaemon(router, 'bgpd', bgpd);
     await daemon.ready('vtysh reaches bgpd', START_DEADLINE_MS, async () => {
       const answer = await vtysh(router, 'show bgp vrfs json');
@@ -118,6 +120,8 @@ export const FRR: RouterDriver = {
       `no network ${prefix}`,
     ]);
   },
+
+  reload: null,
 
   async requestRefresh(router, neighbour, family) {
     await vtysh(router, `clear bgp ${familyWords(family)} ${neighbour.address} in`);
@@ -233,15 +237,22 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour): readonly s
   const say = (words: string): string => ` neighbor ${neighbour.address} ${words}`;
   const lines = [
     say(`remote-as ${neighbour.as}`),
-    say(`update-source ${neighbour.localAddress}`),
+    neighbour.interface === null
+      ? say(`update-source ${neighbour.localAddress}`)
+      : say(`interface ${neighbour.interface}`),
     say(`timers ${Math.floor(neighbour.holdTimeSeconds / 3)} ${neighbour.holdTimeSeconds}`),
     say('timers connect 1'),
   ];
+  if (neighbour.port !== BGP_PORT) lines.push(say(`port ${neighbour.port}`));
   if (neighbour.passive) lines.push(say('passive'));
   if (neighbour.password !== null) lines.push(say(`password ${neighbour.password}`));
   if (neighbour.gtsm) lines.push(say('ttl-security hops 1'));
   if (!neighbour.fourOctetAs) lines.push(say('dont-capability-negotiate'));
-  if (neighbour.as !== config.localAs && !neighbour.gtsm) lines.push(say('disable-connected-check'));
+  // Without the last word it would show both of its AS numbers.
+  if (neighbour.localAs !== null) lines.push(say(`local-as ${neighbour.localAs} no-prepend replace-as`));
+  if (neighbour.extendedNextHop) lines.push(say('capability extended-nexthop'));
+  if (neighbour.multihopTtl !== null) lines.push(say(`ebgp-multihop ${neighbour.multihopTtl}`));
+  else if (neighbour.as !== config.localAs && !neighbour.gtsm) lines.push(say('disable-connected-check'));
   return lines;
 }
 

@@ -7,6 +7,8 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Announcement,
+  addressWithLink,
+  BGP_PORT,
   type Family,
   familyOf,
   type Neighbour,
@@ -82,7 +84,7 @@ export const GOBGP: RouterDriver = {
   },
 
   async session(router, neighbour) {
-    const answer = JSON.parse(await gobgp(router, 'neighbor', neighbour.address, '-j')) as {
+    const answer = JSON.parse(await gobgp(router, 'neighbor', addressWithLink(neighbour.address, neighbour), '-j')) as {
       readonly state?: { readonly session_state?: number };
     };
     // SessionState of its API: 6 is ESTABLISHED.
@@ -91,7 +93,7 @@ export const GOBGP: RouterDriver = {
   },
 
   async received(router, neighbour, family) {
-    const question = ['neighbor', neighbour.address, 'adj-in', '-a', afi(family), '-j'];
+    const question = ['neighbor', addressWithLink(neighbour.address, neighbour), 'adj-in', '-a', afi(family), '-j'];
     const text = await gobgp(router, ...question).catch((error: Error) => {
       // Instead of an empty table.
       if (error.message.includes('session is not established')) return '{}';
@@ -102,7 +104,7 @@ export const GOBGP: RouterDriver = {
   },
 
   async updatesReceived(router, neighbour) {
-    const answer = JSON.parse(await gobgp(router, 'neighbor', neighbour.address, '-j')) as {
+    const answer = JSON.parse(await gobgp(router, 'neighbor', addressWithLink(neighbour.address, neighbour), '-j')) as {
       readonly state?: { readonly messages?: { readonly received?: { readonly update?: number } } };
     };
     return answer.state?.messages?.received?.update ?? 0;
@@ -114,12 +116,14 @@ export const GOBGP: RouterDriver = {
     await gobgp(router, 'global', 'rib', 'del', '-a', afi(familyOf(prefix)), prefix);
   },
 
+  reload: null,
+
   async requestRefresh(router, neighbour, family) {
-    await gobgp(router, 'neighbor', neighbour.address, 'softresetin', '-a', afi(family));
+    await gobgp(router, 'neighbor', addressWithLink(neighbour.address, neighbour), 'softresetin', '-a', afi(family));
   },
 
   async disable(router, neighbour, reason) {
-    await gobgp(router, 'neighbor', neighbour.address, 'shutdown', '--reason', reason);
+    await gobgp(router, 'neighbor', addressWithLink(neighbour.address, neighbour), 'shutdown', '--reason', reason);
   },
 };
 
@@ -146,7 +150,8 @@ async function announce(router: RouterContext, network: Announcement): Promise<v
 }
 
 function renderGobgp(config: RouterConfig): string {
-  const lines = ['[global.config]', `as = ${config.localAs}`, `router-id = "${config.routerId}"`, 'port = 179'];
+  const lines = ['[global.config]', `as = ${config.localAs}`, `router-id = "${config.routerId}"`];
+  lines.push(`port = ${config.listenPort ?? BGP_PORT}`);
   for (const neighbour of config.neighbours) lines.push(...renderNeighbour(config, neighbour));
   return `${lines.join('\n')}\n`;
 }
@@ -155,13 +160,15 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour): readonly s
   const lines = [
     '[[neighbors]]',
     '[neighbors.config]',
-    `neighbor-address = "${neighbour.address}"`,
+    `neighbor-address = "${addressWithLink(neighbour.address, neighbour)}"`,
     `peer-as = ${neighbour.as}`,
   ];
+  if (neighbour.localAs !== null) lines.push(`local-as = ${neighbour.localAs}`);
   if (neighbour.password !== null) lines.push(`auth-password = "${neighbour.password}"`);
   lines.push(
     '[neighbors.transport.config]',
-    `local-address = "${neighbour.localAddress}"`,
+    `local-address = "${addressWithLink(neighbour.localAddress, neighbour)}"`,
+    `remote-port = ${neighbour.port}`,
     `passive-mode = ${neighbour.passive}`,
     '[neighbors.timers.config]',
     `hold-time = ${neighbour.holdTimeSeconds}`,
@@ -171,6 +178,9 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour): readonly s
     'idle-hold-time-after-reset = 1',
   );
   if (neighbour.gtsm) lines.push('[neighbors.ttl-security.config]', 'enabled = true', 'ttl-min = 255');
+  if (neighbour.multihopTtl !== null) {
+    lines.push('[neighbors.ebgp-multihop.config]', 'enabled = true', `multihop-ttl = ${neighbour.multihopTtl}`);
+  }
   const restart = neighbour.gracefulRestartSeconds;
   if (restart !== null) {
     lines.push(

@@ -8,6 +8,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Announcement,
+  addressWithLink,
+  BGP_PORT,
   familyOf,
   type Neighbour,
   type Origin,
@@ -55,19 +57,30 @@ export const OPENBGPD: RouterDriver = {
   },
 
   async session(router, neighbour) {
-    const answer = await bgpctl(router, '-j', 'show', 'neighbor', neighbour.address);
+    const answer = await bgpctl(router, '-j', 'show', 'neighbor', addressWithLink(neighbour.address, neighbour));
     const text = /"state":\s*"([^"]+)"/.exec(answer)?.[1] ?? 'no session';
     return { isEstablished: text === 'Established', text };
   },
 
   async received(router, neighbour, family) {
-    const answer = await bgpctl(router, '-j', 'show', 'rib', 'in', 'detail', 'neighbor', neighbour.address);
+    const answer = await bgpctl(
+      router,
+      '-j',
+      'show',
+      'rib',
+      'in',
+      'detail',
+      'neighbor',
+      addressWithLink(neighbour.address, neighbour),
+    );
     const { rib = [] } = JSON.parse(answer) as { readonly rib?: readonly OpenbgpdRoute[] };
     return rib.filter((route) => familyOf(route.prefix) === family).map(routeFrom);
   },
 
   async updatesReceived(router, neighbour) {
-    const answer = JSON.parse(await bgpctl(router, '-j', 'show', 'neighbor', neighbour.address)) as {
+    const answer = JSON.parse(
+      await bgpctl(router, '-j', 'show', 'neighbor', addressWithLink(neighbour.address, neighbour)),
+    ) as {
       readonly neighbors: readonly {
         readonly stats?: { readonly update?: { readonly received?: { updates: number } } };
       }[];
@@ -77,13 +90,14 @@ export const OPENBGPD: RouterDriver = {
 
   announce: reload,
   withdraw: reload,
+  reload,
 
   async requestRefresh(router, neighbour) {
-    await bgpctl(router, 'neighbor', neighbour.address, 'refresh');
+    await bgpctl(router, 'neighbor', addressWithLink(neighbour.address, neighbour), 'refresh');
   },
 
   async disable(router, neighbour, reason) {
-    await bgpctl(router, 'neighbor', neighbour.address, 'down', reason);
+    await bgpctl(router, 'neighbor', addressWithLink(neighbour.address, neighbour), 'down', reason);
   },
 };
 
@@ -109,11 +123,11 @@ function writeConfig(router: RouterContext): string {
 
 function renderOpenbgpd(router: RouterContext): string {
   const { config } = router;
-  const listen = new Set(config.neighbours.map((neighbour) => neighbour.localAddress));
+  const listen = new Set(config.neighbours.map((neighbour) => addressWithLink(neighbour.localAddress, neighbour)));
   const lines = [
     `AS ${config.localAs}`,
     `router-id ${config.routerId}`,
-    ...[...listen].map((address) => `listen on ${address}`),
+    ...[...listen].map((address) => `listen on ${address} port ${config.listenPort ?? BGP_PORT}`),
     'fib-update no',
     `socket "${socketPath(router)}"`,
     ...config.networks.map((network) => renderNetwork(router, network)),
@@ -137,7 +151,7 @@ function renderNetwork(router: RouterContext, network: Announcement): string {
 function renderNeighbour(neighbour: Neighbour): readonly string[] {
   const offers = (family: string): string => (neighbour.families.includes(family as never) ? 'unicast' : 'none');
   const lines = [
-    `neighbor ${neighbour.address} {`,
+    `neighbor ${addressWithLink(neighbour.address, neighbour)} {`,
     `  remote-as ${neighbour.as}`,
     `  holdtime ${neighbour.holdTimeSeconds}`,
     `  announce IPv4 ${offers('ipv4-unicast')}`,
@@ -148,7 +162,12 @@ function renderNeighbour(neighbour: Neighbour): readonly string[] {
     `  announce add-path send ${neighbour.addPathSend ? 'all' : 'no'}`,
   ];
   // 7.7 does not find the listener that belongs to a local-address, and leaves it without the key of RFC 2385.
-  if (neighbour.password === null) lines.push(`  local-address ${neighbour.localAddress}`);
+  if (neighbour.password === null) {
+    lines.push(`  local-address ${addressWithLink(neighbour.localAddress, neighbour)}`);
+  }
+  if (neighbour.port !== BGP_PORT) lines.push(`  port ${neighbour.port}`);
+  if (neighbour.multihopTtl !== null) lines.push(`  multihop ${neighbour.multihopTtl}`);
+  if (neighbour.localAs !== null) lines.push(`  local-as ${neighbour.localAs}`);
   if (neighbour.passive) lines.push('  passive');
   if (neighbour.password !== null) lines.push(`  tcp md5sig password "${neighbour.password}"`);
   if (neighbour.gtsm) lines.push('  ttl-security yes');

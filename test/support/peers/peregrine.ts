@@ -59,6 +59,7 @@ export const PEREGRINE: RouterDriver = {
 
   announce: reload,
   withdraw: reload,
+  reload,
 
   async requestRefresh(router, neighbour) {
     await peregrine(router, 'peer', neighbour.address, 'refresh-in');
@@ -136,9 +137,18 @@ function writeConfig(router: RouterContext): void {
     kernel: config.kernel ?? {},
     peers: config.neighbours.map((neighbour) => peerEntry(neighbour)),
     originate: config.networks.map((network) => ({ prefix: network.prefix })),
-    policies: { announcements: { statements: config.networks.map(statement), otherwise: 'accept' } },
+    ...(config.listenPort === undefined ? {} : { listen: listenOn(config.listenPort) }),
+    ...config.peregrine,
+    policies: {
+      announcements: { statements: config.networks.map(statement), otherwise: 'accept' },
+      ...(config.peregrine?.policies as object | undefined),
+    },
   };
   writeFileSync(configPath(router), stringify(document));
+}
+
+function listenOn(port: number): object {
+  return ['0.0.0.0', '::'].map((address) => ({ address, port }));
 }
 
 function peerEntry(neighbour: Neighbour): object {
@@ -158,6 +168,11 @@ function peerEntry(neighbour: Neighbour): object {
     gracefulRestart: restart === null ? {} : { mode: 'helper', restartTimeSeconds: restart },
     routeReflectorClient: neighbour.reflectorClient,
     export: 'announcements',
+    port: neighbour.port,
+    extendedNextHop: neighbour.extendedNextHop,
+    ...(neighbour.multihopTtl === null ? {} : { multihopTtl: neighbour.multihopTtl }),
+    ...(neighbour.interface === null ? {} : { interface: neighbour.interface }),
+    ...(neighbour.localAs === null ? {} : { localAs: neighbour.localAs }),
     ...(neighbour.password === null ? {} : { password: neighbour.password }),
     ...(neighbour.gtsm ? { ttlSecurityHops: 1 } : {}),
     ...neighbour.peregrine,

@@ -61,6 +61,16 @@ export interface Neighbour {
   readonly holdTimeSeconds: number;
   readonly reflectorClient: boolean;
   readonly fourOctetAs: boolean;
+  /** TCP port that the neighbour listens on. */
+  readonly port: number;
+  /** TTL of packets to an eBGP neighbour beyond the link; null: single hop. */
+  readonly multihopTtl: number | null;
+  /** The link of a link-local address. */
+  readonly interface: string | null;
+  /** RFC 8950: IPv4 routes with IPv6 next hops. */
+  readonly extendedNextHop: boolean;
+  /** AS to show this neighbour instead of our own; of eBGP. */
+  readonly localAs: number | null;
   /** Further fields of the peer in Peregrine's file (docs/stand-alone.md); other daemons know nothing of them. */
   readonly peregrine: { readonly [field: string]: unknown };
 }
@@ -70,8 +80,12 @@ export interface RouterConfig {
   readonly routerId: string;
   readonly neighbours: readonly Neighbour[];
   readonly networks: readonly Announcement[];
+  /** TCP port to listen on; 179 unless given. */
+  readonly listenPort?: number;
   /** Field `kernel` of Peregrine's file; other daemons know nothing of it. */
   readonly kernel?: { readonly [field: string]: unknown };
+  /** Further top-level fields of that file. */
+  readonly peregrine?: { readonly [field: string]: unknown };
 }
 
 export interface SessionStatus {
@@ -111,9 +125,13 @@ export interface RouterDriver {
   /** The announcement is in router.config already. */
   announce(router: RouterContext, announced: Announcement): Promise<void>;
   withdraw(router: RouterContext, prefix: string): Promise<void>;
+  /** Applies all of router.config to the running process; null where that is not implemented. */
+  readonly reload: ((router: RouterContext) => Promise<void>) | null;
   requestRefresh(router: RouterContext, neighbour: Neighbour, family: Family): Promise<void>;
   disable(router: RouterContext, neighbour: Neighbour, reason: string): Promise<void>;
 }
+
+export const BGP_PORT = 179;
 
 const NEIGHBOUR_DEFAULTS = {
   passive: false,
@@ -125,6 +143,11 @@ const NEIGHBOUR_DEFAULTS = {
   holdTimeSeconds: 90,
   reflectorClient: false,
   fourOctetAs: true,
+  port: BGP_PORT,
+  multihopTtl: null,
+  interface: null,
+  extendedNextHop: false,
+  localAs: null,
   peregrine: {},
 } as const satisfies Partial<Neighbour>;
 
@@ -147,6 +170,11 @@ export function announcement(prefix: string, given: Partial<Announcement> = {}):
     extendedCommunities: [],
     ...given,
   };
+}
+
+/** `fe80::1%eth0` for a session that is bound to a link, else the address. */
+export function addressWithLink(address: string, { interface: link }: Neighbour): string {
+  return link === null ? address : `${address}%${link}`;
 }
 
 export function familyOf(prefixOrAddress: string): Family {
@@ -234,7 +262,7 @@ export class Router {
   async received(neighbourAddress: string, family: Family): Promise<readonly ReceivedRoute[]> {
     const neighbour = this.#neighbour(neighbourAddress);
     const routes = await this.#driver.received(this.context, neighbour, family);
-    return normalised(routes, neighbour.as === this.#config.localAs);
+    return normalised(routes, neighbour.as === (neighbour.localAs ?? this.#config.localAs));
   }
 
   /** Originates the prefix, or replaces what it announced for it before. */
@@ -258,6 +286,13 @@ export class Router {
   /** Will not announce the prefix again after restart(); a running daemon is not told. */
   forget(prefix: string): void {
     this.#config = { ...this.#config, networks: this.#config.networks.filter((network) => network.prefix !== prefix) };
+  }
+
+  /** Puts another configuration in force without ending the process. Of the announcements, announce() is the way. */
+  async reconfigure(change: Partial<RouterConfig>): Promise<void> {
+    if (this.#driver.reload === null) throw new Error(`${this.kind} cannot be reconfigured`);
+    this.#config = { ...this.#config, ...change };
+    await this.#driver.reload(this.context);
   }
 
   /** Sends ROUTE-REFRESH: asks the neighbour for all its routes again. */
