@@ -11,14 +11,15 @@ import { join } from 'node:path';
 /** Below the kernel's ephemeral ports, so that no outgoing connection happens to sit on it. */
 export const LOOPBACK_PORT = 11_979;
 
-const HOSTS_PER_PROCESS = 16;
+/** The first octets stay clear of 127.0.x.y, where other software listens. */
+const FIRST_NETWORK = 0x1000;
+const NETWORKS = 0xf000;
 
-/** The n-th address (1 to 15) of this test process. */
+/** The n-th address (1 to 254) of this test process. */
 export function loopbackAddress(host: number): string {
-  if (host < 1 || host >= HOSTS_PER_PROCESS) throw new RangeError(`host ${host} is not 1 to ${HOSTS_PER_PROCESS - 1}`);
-  // The first octets stay clear of 127.0.x.y, where other software listens; pids have 22 bits at most.
-  const low = ((process.pid % 0x7f000) + 0x1000) * HOSTS_PER_PROCESS + host;
-  return `127.${low >>> 16}.${(low >>> 8) & 0xff}.${low & 0xff}`;
+  if (host < 1 || host > 254) throw new RangeError(`host ${host} is not 1 to 254`);
+  const network = FIRST_NETWORK + (process.pid % NETWORKS);
+  return `127.${network >>> 8}.${network & 0xff}.${host}`;
 }
 
 const folders: string[] = [];
