@@ -29,7 +29,8 @@ export class ImportEvaluation {
   parked: SetHandle;
   readonly #sets: AttributeStore;
   readonly #nextHops: NextHopTable;
-  readonly #bgpIdentifier: number;
+  /** Ours, unsigned. */
+  bgpIdentifier: number;
   readonly #editor: AttributeEditor;
   #policy: ImportPolicy;
   #received: SetHandle;
@@ -41,7 +42,7 @@ export class ImportEvaluation {
     this.parked = 0;
     this.#sets = sets;
     this.#nextHops = nextHops;
-    this.#bgpIdentifier = bgpIdentifier;
+    this.bgpIdentifier = bgpIdentifier;
     this.#editor = new AttributeEditor(sets);
     this.#policy = ACCEPT_ALL_IMPORT;
     this.#received = 0;
@@ -54,7 +55,7 @@ export class ImportEvaluation {
   begin(peer: PeerState, policy: ImportPolicy, received: SetHandle): boolean {
     this.#received = received;
     this.#policy = policy;
-    const reason = checkReceived(this.#sets, received, peer, this.#bgpIdentifier);
+    const reason = checkReceived(this.#sets, received, peer, this.bgpIdentifier);
     if (reason !== ELIGIBLE) {
       this.#refuse(reason);
       return true;

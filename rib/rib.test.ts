@@ -154,6 +154,21 @@ describe('next hops', () => {
   });
 });
 
+describe('another BGP Identifier', () => {
+  test('paths that we originated under it are loops now, those under the old one are not', () => {
+    const bench = new RibBench();
+    const peer = bench.peer({ name: 'p', as: LOCAL_AS });
+    bench.announce(peer, PREFIX, { originatorId: '9.9.9.9' });
+    expect(bench.best(PREFIX)).toBe('p');
+    bench.rib.setBgpIdentifier(0x09090909);
+    bench.settle();
+    expect(bench.best(PREFIX)).toBe(null);
+    bench.rib.setBgpIdentifier(0x01010101);
+    bench.settle();
+    expect(bench.best(PREFIX)).toBe('p');
+  });
+});
+
 describe('import policy', () => {
   const withPolicy = (make: () => ImportPolicy): RibBench =>
     new RibBench({ policyCompiler: () => ({ compileImport: make }) });

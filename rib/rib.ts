@@ -67,7 +67,8 @@ export interface PathCounters {
 }
 
 export class Rib {
-  readonly bgpIdentifier: number;
+  /** Unsigned. */
+  bgpIdentifier: number;
   readonly peers: PeerTable;
   readonly nextHops: NextHopTable;
   readonly sets: AttributeStore;
@@ -250,6 +251,16 @@ export class Rib {
   /** Runs import policy on the peer's paths again, in slices. */
   reevaluate(peer: PeerIndex): void {
     for (const walk of this.#walks) walk.evaluate(peer);
+  }
+
+  /** Another BGP Identifier: reflection loops are looked for anew, and it is the cluster id of peers without their own. */
+  setBgpIdentifier(bgpIdentifier: number): void {
+    this.bgpIdentifier = bgpIdentifier;
+    this.#evaluation.bgpIdentifier = bgpIdentifier;
+    for (const state of this.peers.all()) {
+      this.peers.setPolicy(state.index, state.policy, this.#clusterId(state.policy));
+      this.reevaluate(state.index);
+    }
   }
 
   /** Other rules for the decision process: every prefix is looked at again in slices. */

@@ -153,7 +153,8 @@ export class SpeakerCore {
 
   /** Sessions say the new identifier from their next OPEN on; they are restarted by their own change. */
   setBgpIdentifier(routerId: string): void {
-    this.#log.warn('ROUTER_ID', { routerId }, 'the router id of the tables stays until the daemon restarts');
+    this.rib.setBgpIdentifier(parseIpv4(routerId));
+    this.regroup(this.#drivers.values());
   }
 
   close(): void {
