@@ -8,8 +8,10 @@
 
 import type { FamilyName } from '../../bgp/family.ts';
 import type { OriginatedRoute } from '../desired-state.ts';
+import type { BlockAffinityResource } from '../model/block-affinity.ts';
 import { familyOfText, isHostPrefix } from '../model/values.ts';
-import { byName, compareText, type DeriveContext } from './context.ts';
+import type { DeriveContext } from './context.ts';
+import { byName, compareText } from './text-order.ts';
 
 export interface OwnBlock {
   readonly cidr: string;
@@ -19,15 +21,19 @@ export interface OwnBlock {
   readonly origin: string;
 }
 
-/** The blocks that count, by CIDR. */
-export function deriveBlocks(context: DeriveContext): OwnBlock[] {
-  const { ownNode, options, resources } = context;
+/** Whether an affinity makes its block one of the node's. */
+export function isOwnAffinity(affinity: BlockAffinityResource, nodeName: string): boolean {
+  return affinity.node === nodeName && affinity.type === 'host' && affinity.state !== 'pending';
+}
+
+/** The blocks that count, sorted by CIDR. `affinities` are those of the own node. */
+export function deriveBlocks(context: DeriveContext, affinities: Iterable<BlockAffinityResource>): OwnBlock[] {
+  const { ownNode, options } = context;
   const blocks = new Map<string, OwnBlock>();
   if (options.usePodCidr) {
     for (const cidr of ownNode.podCidrs) blocks.set(cidr, { cidr, isAggregated: true, origin: `Node/${ownNode.name}` });
   } else {
-    for (const affinity of byName(resources.blockAffinities)) {
-      if (affinity.node !== ownNode.name || affinity.type !== 'host' || affinity.state === 'pending') continue;
+    for (const affinity of byName(affinities)) {
       const isAggregated = affinity.state !== 'pendingDeletion';
       // The same block under two names: confirmed by either is confirmed.
       if (blocks.get(affinity.cidr)?.isAggregated) continue;

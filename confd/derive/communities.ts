@@ -8,8 +8,9 @@ import type { FamilyName } from '../../bgp/family.ts';
 import type { Statement } from '../../rib/policy/policy.ts';
 import type { BgpConfigurationResource } from '../model/bgp-configuration.ts';
 import { familyOfText, parseCommunity } from '../model/values.ts';
-import { compareText, type DeriveContext } from './context.ts';
+import type { DeriveContext } from './context.ts';
 import { insideMatch } from './matches.ts';
+import { compareText } from './text-order.ts';
 
 export interface CommunityAdvertisement {
   readonly cidr: string;

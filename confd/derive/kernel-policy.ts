@@ -9,47 +9,39 @@ import type { FamilyName } from '../../bgp/family.ts';
 import type { Match, Policy, Statement } from '../../rib/policy/policy.ts';
 import type { IpPoolResource } from '../model/ip-pool.ts';
 import { hostPrefix } from '../model/values.ts';
-import { bgpAddress, type DeriveContext } from './context.ts';
+import type { DeriveContext } from './context.ts';
 import { insideMatch } from './matches.ts';
+import { bgpAddress } from './node-index.ts';
 import { poolsOfFamily } from './pools.ts';
-import { ofFamily, type ServiceRoutes } from './services.ts';
+import { ofFamily, type ServicePolicyInputs } from './services.ts';
 
 /** Felix's IPIP device. */
 const IPIP_DEVICE = 'tunl0';
 
 /** Whether routes of IPIP pools are ours to write. */
 export function writesIpip(context: DeriveContext): boolean {
-  const owner = context.configuration?.programClusterRoutes;
+  const owner = context.programClusterRoutes;
   return owner === 'Enabled' || owner === 'EnabledIPIPOnly';
 }
 
 /** Whether routes of pools without encapsulation are ours to write. */
 export function writesNoEncapsulation(context: DeriveContext): boolean {
-  const owner = context.configuration?.programClusterRoutes ?? 'EnabledNoEncapOnly';
+  const owner = context.programClusterRoutes;
   return owner === 'Enabled' || owner === 'EnabledNoEncapOnly';
-}
-
-function wireguardAddress(node: { wireguardIpv4: string | null; wireguardIpv6: string | null }, family: FamilyName) {
-  return family === 'ipv4-unicast' ? node.wireguardIpv4 : node.wireguardIpv6;
 }
 
 /** Rule 3: traffic between two WireGuard nodes goes through Felix's device. */
 function wireguardStatements(context: DeriveContext, family: FamilyName): Statement[] {
-  const { ownNode } = context;
-  if (wireguardAddress(ownNode, family) === null) return [];
-  const peers = context.nodes.flatMap((node) => {
-    const address = bgpAddress(node, family)?.address;
-    return node.name === ownNode.name || address === undefined || wireguardAddress(node, family) === null
-      ? []
-      : [hostPrefix(address)];
-  });
+  const { ownNode, nodes, traits } = context;
+  const own = family === 'ipv4-unicast' ? ownNode.wireguardIpv4 : ownNode.wireguardIpv6;
+  const peers = own === null || !traits.rejectsWireguardNextHops ? [] : nodes.wireguardPeers(family, ownNode.name);
   if (peers.length === 0) return [];
   return [
     {
       name: 'next hop is a WireGuard peer',
       matches: [
         { kind: 'source', sources: ['bgp'] },
-        { kind: 'next-hop', prefixes: [...new Set(peers)] },
+        { kind: 'next-hop', prefixes: peers.map(hostPrefix) },
       ],
       actions: [],
       verdict: 'reject',
@@ -96,7 +88,7 @@ function poolStatements(
 export function deriveKernelPolicy(
   context: DeriveContext,
   pools: readonly IpPoolResource[],
-  services: ServiceRoutes,
+  services: Pick<ServicePolicyInputs, 'kernelRejected'>,
   family: FamilyName,
 ): Policy {
   const ownNetwork = bgpAddress(context.ownNode, family)?.network ?? null;
@@ -105,12 +97,14 @@ export function deriveKernelPolicy(
   if (rejected.length > 0) {
     statements.push({ name: 'service address', matches: [insideMatch(rejected)], actions: [], verdict: 'reject' });
   }
-  statements.push({
-    name: 'LOCAL_PREF to metric',
-    matches: [{ kind: 'source', sources: ['bgp'] }],
-    actions: [{ kind: 'normalise-priority', normal: context.normalPriority(family) }],
-    verdict: 'next',
-  });
+  if (context.traits.mapsPriorities) {
+    statements.push({
+      name: 'LOCAL_PREF to metric',
+      matches: [{ kind: 'source', sources: ['bgp'] }],
+      actions: [{ kind: 'normalise-priority', normal: context.normalPriority(family) }],
+      verdict: 'next',
+    });
+  }
   statements.push(...wireguardStatements(context, family));
   // Calico leaves the IPv4 pool rules out on a node without IPv4 address, which has no subnet to compare with.
   if (family === 'ipv6-unicast' || ownNetwork !== null) {

@@ -6,41 +6,45 @@
  * cluster with BIRD nodes nothing is lost by expecting what the peer really announces: the cluster's AS.
  */
 
-import { FAMILY_NAMES } from '../../bgp/family.ts';
-import { bgpAddress, type DeriveContext } from './context.ts';
+import type { FamilyName } from '../../bgp/family.ts';
+import type { NodeResource } from '../model/node.ts';
+import type { DeriveContext } from './context.ts';
 import { type PeerEntry, withoutDefaultPort } from './peer-entry.ts';
 
-export function deriveMesh(context: DeriveContext): PeerEntry[] {
+/** Whether the own node takes part. */
+function isInMesh(context: DeriveContext): boolean {
+  return context.ownNode.routeReflectorClusterId === null && context.configuration?.nodeToNodeMeshEnabled !== false;
+}
+
+/** Mesh peerings with those of the nodes, who all have `address`, that take part in the mesh. */
+export function meshEntries(
+  context: DeriveContext,
+  nodes: readonly NodeResource[],
+  address: string,
+  family: FamilyName,
+): PeerEntry[] {
   const { ownNode, configuration } = context;
-  if (ownNode.routeReflectorClusterId !== null || configuration?.nodeToNodeMeshEnabled === false) return [];
-  const entries: PeerEntry[] = [];
-  for (const node of context.nodes) {
-    if (node.routeReflectorClusterId !== null || node.name === ownNode.name) continue;
-    for (const family of FAMILY_NAMES) {
-      const address = bgpAddress(node, family)?.address;
-      if (address === undefined) continue;
-      entries.push({
-        origin: 'Mesh',
-        source: node,
-        family,
-        address,
-        port: withoutDefaultPort(context.listenPortOf(node)),
-        peerAs: context.asOf(node),
-        localAs: 0,
-        clusterId: null,
-        isCalicoNode: true,
-        usesNodeAddress: true,
-        ttlSecurityHops: 0,
-        password: configuration?.nodeMeshPassword ?? null,
-        restartTimeSeconds: configuration?.nodeMeshMaxRestartTimeSeconds ?? null,
-        keepaliveTimeSeconds: null,
-        nextHopMode: null,
-        keepsOriginalNextHop: false,
-        allowOwnAs: 0,
-        filters: [],
-        reachableBy: null,
-      });
-    }
-  }
-  return entries;
+  if (!isInMesh(context)) return [];
+  const others = nodes.filter((node) => node.routeReflectorClusterId === null && node.name !== ownNode.name);
+  return others.map((node) => ({
+    origin: 'Mesh',
+    source: node,
+    family,
+    address,
+    port: withoutDefaultPort(context.listenPortOf(node)),
+    peerAs: context.asOf(node),
+    localAs: 0,
+    clusterId: null,
+    isCalicoNode: true,
+    usesNodeAddress: true,
+    ttlSecurityHops: 0,
+    password: configuration?.nodeMeshPassword ?? null,
+    restartTimeSeconds: configuration?.nodeMeshMaxRestartTimeSeconds ?? null,
+    keepaliveTimeSeconds: null,
+    nextHopMode: null,
+    keepsOriginalNextHop: false,
+    allowOwnAs: 0,
+    filters: [],
+    reachableBy: null,
+  }));
 }

@@ -4,6 +4,7 @@
  */
 
 import { DEFAULT_SECRET_NAMESPACE } from '../model/secret.ts';
+import type { FelixGenerationOption } from './felix-generation.ts';
 
 export interface DeriveOptions {
   /** CALICO_ROUTER_ID: null takes the node's IPv4 address, `hash` makes one from the node name, else a dotted quad. */
@@ -19,6 +20,10 @@ export interface DeriveOptions {
   readonly missingPassword: 'unauthenticated' | 'withhold';
   /** CALICO_ADVERTISE_CLUSTER_IPS: replaces serviceClusterIPs. */
   readonly advertiseClusterIps: string | null;
+  /** CALICO_K8S_NODE_REF: what EndpointSlices call this node; null: the same as Calico does. */
+  readonly kubernetesNodeName: string | null;
+  /** The generation of Calico around this daemon. */
+  readonly felixGeneration: FelixGenerationOption;
   readonly kernelBackend: 'netlink' | 'none';
   /** Main table of Linux. */
   readonly kernelTable: number;
@@ -30,6 +35,8 @@ export const DEFAULT_DERIVE_OPTIONS: DeriveOptions = {
   secretNamespace: DEFAULT_SECRET_NAMESPACE,
   missingPassword: 'unauthenticated',
   advertiseClusterIps: null,
+  kubernetesNodeName: null,
+  felixGeneration: 'auto',
   kernelBackend: 'netlink',
   kernelTable: 254,
 };

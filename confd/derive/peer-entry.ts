@@ -8,10 +8,12 @@ import type { BgpPeerResource } from '../model/bgp-peer.ts';
 import type { NodeResource } from '../model/node.ts';
 import type { Resource } from '../model/resource.ts';
 import type { SecretKeyRef } from '../model/secret.ts';
-import { bgpAddress, type DeriveContext } from './context.ts';
+import type { WorkloadEndpointResource } from '../model/workload-endpoint.ts';
+import type { DeriveContext } from './context.ts';
+import { bgpAddress } from './node-index.ts';
 
 /** Decides the name of the session and the passive side (section 3.1 and 3.4 of Calico's semantics). */
-export type PeerOrigin = 'Mesh' | 'Global' | 'Node';
+export type PeerOrigin = 'Mesh' | 'Global' | 'Node' | 'Local_Workload';
 
 export interface PeerEntry {
   readonly origin: PeerOrigin;
@@ -76,32 +78,61 @@ export function commonPart(peer: BgpPeerResource, origin: PeerOrigin): CommonPar
 }
 
 /**
- * Entries towards a node, one per address that it has in `families`. Local AS and own-AS allowance are not taken over,
- * and the entry is not marked as a node's: such sessions are never automatically passive (section 3.3).
+ * The entry towards a node that has an address in `family`. Local AS and own-AS allowance are not taken over, and the
+ * entry is not marked as a node's: such sessions are never automatically passive (section 3.3).
  */
-export function entriesTowardsNode(
+export function entryTowardsNode(
   context: DeriveContext,
   node: NodeResource,
-  families: readonly FamilyName[],
+  family: FamilyName,
   common: CommonPart,
-): PeerEntry[] {
-  const entries: PeerEntry[] = [];
-  for (const family of families) {
-    const own = bgpAddress(node, family);
-    if (own === null) continue;
-    entries.push({
-      ...common,
-      family,
-      address: own.address,
-      port: withoutDefaultPort(context.listenPortOf(node)),
-      peerAs: context.asOf(node),
-      localAs: 0,
-      clusterId: node.routeReflectorClusterId,
-      isCalicoNode: false,
-      allowOwnAs: 0,
-    });
-  }
-  return entries;
+): PeerEntry | null {
+  const address = bgpAddress(node, family)?.address;
+  if (address === undefined) return null;
+  return {
+    ...common,
+    family,
+    address,
+    port: withoutDefaultPort(context.listenPortOf(node)),
+    peerAs: context.asOf(node),
+    localAs: 0,
+    clusterId: node.routeReflectorClusterId,
+    isCalicoNode: false,
+    allowOwnAs: 0,
+  };
+}
+
+/** The address of a workload in a family. */
+export function workloadAddress(workload: WorkloadEndpointResource, family: FamilyName): string | null {
+  return family === 'ipv4-unicast' ? workload.ipv4 : workload.ipv6;
+}
+
+/**
+ * The entry towards a workload of this node, over the interface that leads to it (section 3.8): the workload connects,
+ * to an address of ours that Felix made for the purpose, and nothing else that a BGPPeer can say applies.
+ */
+export function entryTowardsWorkload(peer: BgpPeerResource, address: string, family: FamilyName): PeerEntry {
+  return {
+    origin: 'Local_Workload',
+    source: peer,
+    family,
+    address,
+    port: 0,
+    peerAs: peer.asNumber,
+    localAs: peer.localAsNumber,
+    clusterId: null,
+    isCalicoNode: false,
+    usesNodeAddress: false,
+    ttlSecurityHops: 0,
+    password: null,
+    restartTimeSeconds: null,
+    keepaliveTimeSeconds: null,
+    nextHopMode: null,
+    keepsOriginalNextHop: false,
+    allowOwnAs: 0,
+    filters: peer.filters,
+    reachableBy: null,
+  };
 }
 
 /** 179 said explicitly is the same as not said: it is in neither keys nor names. */

@@ -4,12 +4,14 @@ import {
   configuration,
   deriveN1,
   deriveNode,
+  filter,
   NO_MESH,
   names,
   node,
   nodes,
   peer,
   peerNamed,
+  workload,
 } from '../../test/support/calico-resources.ts';
 import type { Resource } from '../model/resource.ts';
 
@@ -240,8 +242,77 @@ describe('pass 3: reverse peerings', () => {
   });
 });
 
-test('local workload peers are refused aloud until they are built', () => {
-  const state = deriveN1([NO_MESH, ...V4_NODES, peer('w', { localWorkloadSelector: 'all()', asNumber: 65001 })]);
-  expect(names(state)).toEqual([]);
-  expect(complaints(state)).toEqual(['BGPPeer/w spec.localWorkloadSelector']);
+describe('local workload peers', () => {
+  const w1 = workload('w1', {
+    ifaceName: 'cali1',
+    ipv4Nets: ['10.244.1.2/32', '10.244.1.3/32'],
+    ipv6Nets: ['fd00:1::2/128'],
+    bgpPeerName: 'tenants',
+  });
+  const OWN = node('n1', { ipv4Address: '10.0.0.1/24', ipv6Address: 'fd00::1/64' });
+  const TENANTS = { localWorkloadSelector: "app == 'router'", asNumber: 64516, localASNumber: 65002, filters: ['f'] };
+
+  test('a session with the first address of each family, always waiting for the workload', () => {
+    const how = { password: { secretKeyRef: { name: 's', key: 'a' } }, ttlSecurity: 1, maxRestartTime: '10s' };
+    const state = deriveN1([NO_MESH, OWN, w1, filter('f', {}), peer('tenants', { ...TENANTS, ...how })]);
+    expect(names(state)).toEqual(['Local_Workload_10_244_1_2', 'Local_Workload_fd00_1__2']);
+    expect(peerNamed(state, 'Local_Workload_10_244_1_2').session).toMatchObject({
+      peerAddress: '10.244.1.2',
+      peerAs: 64516,
+      localAs: 65002,
+      localAddress: null,
+      passive: true,
+      password: null,
+      ttl: { kind: 'multihop', ttl: 64 },
+      gracefulRestart: { restartTimeSeconds: 120 },
+      keepaliveTimeSeconds: null,
+      enabled: true,
+    });
+    expect(state.listen.map((one) => one.address)).toEqual(['0.0.0.0', '::']);
+    expect(complaints(state)).toEqual([]);
+  });
+
+  test.each<[sentence: string, resources: Resource[], sessions: string[], fields: string[]]>([
+    ['not for a BGPPeer of another node', [w1, peer('tenants', { ...TENANTS, node: 'n2' })], [], []],
+    ['not for a workload that another BGPPeer chose', [w1, peer('others', TENANTS)], [], []],
+    ['not for a BGPPeer that selects nodes', [w1, peer('tenants', { peerSelector: 'has(rr)' })], [], []],
+    [
+      'not without AS number, which is said',
+      [w1, peer('tenants', { ...TENANTS, asNumber: 0 })],
+      [],
+      ['BGPPeer/tenants spec.asNumber'],
+    ],
+    [
+      'for a BGPPeer of this node',
+      [w1, filter('f', {}), peer('tenants', { ...TENANTS, node: 'n1' })],
+      ['Local_Workload_10_244_1_2', 'Local_Workload_fd00_1__2'],
+      [],
+    ],
+    [
+      "the other sort of peer at the same address goes first when it is every node's",
+      [
+        w1,
+        filter('f', {}),
+        peer('tenants', { ...TENANTS, node: 'n1' }),
+        peer('z', { peerIP: '10.244.1.2', asNumber: 1 }),
+      ],
+      ['Global_10_244_1_2', 'Local_Workload_fd00_1__2'],
+      ['BGPPeer/tenants spec'],
+    ],
+  ])('%s', (_sentence, resources, sessions, fields) => {
+    const state = deriveN1([NO_MESH, OWN, ...resources]);
+    expect(names(state)).toEqual(sessions);
+    expect(complaints(state)).toEqual(fields);
+  });
+
+  test('a route reflector reflects to workloads of its own AS', () => {
+    const reflector = node('n1', { ipv4Address: '10.0.0.1/24', routeReflectorClusterID: '1.0.0.1' });
+    const state = deriveN1([
+      NO_MESH,
+      reflector,
+      w1,
+      peer('tenants', { localWorkloadSelector: 'all()', asNumber: 64512 }),
+    ]);
+    expect(peerNamed(state, 'Local_Workload_10_244_1_2').policy).toMatchObject({ isRouteReflectorClient: true });
+  });
 });

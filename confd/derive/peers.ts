@@ -1,46 +1,64 @@
 /**
- * From BGPPeers to the peerings of the own node, in three passes (sections 3.3 and 3.5 of Calico's semantics):
+ * From BGPPeers to the peerings of the own node with one address, in three passes (sections 3.3, 3.5 and 3.8 of
+ * Calico's semantics):
  *
  * 1. peers without node and nodeSelector ("global"): they apply to every node,
  * 2. peers for particular nodes,
  * 3. reverse peerings: when a BGPPeer makes node A peer with node B, B gets the matching session.
  *
- * The first entry for an address and port wins, and a global entry keeps out any specific one, on every node. Calico
- * walks BGPPeers in random order; here it is by name.
+ * The first entry for an address and port wins, and a global entry keeps out any specific one, on every node. So
+ * everything that can be in each other's way has one address, and one address can be looked at alone. Calico walks
+ * BGPPeers in random order; here it is by name.
  */
 
-import { FAMILY_NAMES, type FamilyName } from '../../bgp/family.ts';
+import type { FamilyName } from '../../bgp/family.ts';
 import type { BgpPeerResource } from '../model/bgp-peer.ts';
 import type { NodeResource } from '../model/node.ts';
-import type { PeerEndpoint } from '../model/values.ts';
+import { familyOfText, type PeerEndpoint } from '../model/values.ts';
+import type { WorkloadEndpointResource } from '../model/workload-endpoint.ts';
 import { selects } from '../selector.ts';
-import { byName, type DeriveContext } from './context.ts';
-import { commonPart, entriesTowardsNode, type PeerEntry, type PeerOrigin, withoutDefaultPort } from './peer-entry.ts';
+import type { DeriveContext } from './context.ts';
+import {
+  commonPart,
+  entryTowardsNode,
+  entryTowardsWorkload,
+  type PeerEntry,
+  type PeerOrigin,
+  withoutDefaultPort,
+} from './peer-entry.ts';
+import { isGlobal, isStart, nodesBehind, type PeerIndex } from './peer-index.ts';
+import { byName, compareText } from './text-order.ts';
 
-function isGlobal(peer: BgpPeerResource): boolean {
-  return peer.node === null && peer.nodeSelector === null;
+/** Everything that may make a peering with one address. */
+export interface PeeringSources {
+  readonly context: DeriveContext;
+  readonly index: PeerIndex;
+  readonly address: string;
+  /** Nodes with the address. */
+  readonly nodes: readonly NodeResource[];
+  /** Workloads of this host with the address. */
+  readonly workloads: readonly WorkloadEndpointResource[];
 }
 
 class PeerCollector {
   readonly #context: DeriveContext;
-  readonly #global = new Map<string, PeerEntry>();
-  readonly #own = new Map<string, PeerEntry>();
+  readonly #global = new Map<number, PeerEntry>();
+  readonly #own = new Map<number, PeerEntry>();
 
   constructor(context: DeriveContext) {
     this.#context = context;
   }
 
-  /** Global entries first, then those of the own node, each in order of name of their BGPPeers. */
+  /** Global entries first, then those of the own node, each in the order in which they came. */
   get entries(): PeerEntry[] {
     return [...this.#global.values(), ...this.#own.values()];
   }
 
-  /** Adds an entry for every node (`Global`) or for the own node (`Node`), unless one that goes before it is there. */
-  emit(entry: PeerEntry, direction: 'forward' | 'reverse'): void {
-    const key = `${entry.address} ${entry.port}`;
-    const map = entry.origin === 'Global' ? this.#global : this.#own;
-    const winner = this.#global.get(key) ?? map.get(key);
-    if (winner === undefined) map.set(key, entry);
+  /** Adds an entry, unless one that goes before it is there. */
+  emit(entry: PeerEntry, scope: 'global' | 'own', direction: 'forward' | 'reverse'): void {
+    const map = scope === 'global' ? this.#global : this.#own;
+    const winner = this.#global.get(entry.port) ?? map.get(entry.port);
+    if (winner === undefined) map.set(entry.port, entry);
     else if (direction === 'forward' && entry.source.name !== winner.source.name) this.#reportLoser(entry, winner);
   }
 
@@ -56,17 +74,6 @@ class PeerCollector {
       'warning',
     );
   }
-}
-
-/** Nodes that have the address and AS that a peerIP names, and listen on its port when it says one. */
-function nodesBehind(context: DeriveContext, peer: BgpPeerResource, endpoint: PeerEndpoint): NodeResource[] {
-  const peerAs = peer.asNumber === 0 ? context.globalAs : peer.asNumber;
-  return context.nodesWithAddress(endpoint.address).filter((node) => {
-    if (context.asOf(node) !== peerAs) return false;
-    // Calico compares a given port with the cluster's even when the node has its own; a node listens on one port only.
-    const listenPort = context.listenPortOf(node);
-    return endpoint.port === 0 || listenPort === 0 || listenPort === endpoint.port;
-  });
 }
 
 /** The entry of a BGPPeer with peerIP, or null when nobody can be told apart behind it. */
@@ -90,69 +97,79 @@ function entryForEndpoint(
     peerAs: peer.asNumber === 0 ? context.globalAs : peer.asNumber,
     localAs: peer.localAsNumber,
     clusterId: null,
-    isCalicoNode: context.nodesWithAddress(endpoint.address).length > 0,
+    isCalicoNode: context.nodes.withAddress(endpoint.address).length > 0,
     allowOwnAs: peer.numAllowedLocalAsNumbers,
   };
 }
 
-function appliesToOwnNode(context: DeriveContext, peer: BgpPeerResource): boolean {
-  const { ownNode } = context;
-  return peer.nodeSelector === null ? peer.node === ownNode.name : selects(peer.nodeSelector, ownNode.labels);
-}
-
-/** Nodes at the local side of a BGPPeer. */
-function startsOf(context: DeriveContext, peer: BgpPeerResource): readonly NodeResource[] {
-  if (peer.nodeSelector !== null) return context.nodesSelectedBy(peer.nodeSelector);
-  if (peer.node === null) return context.nodes;
-  const node = context.resources.nodes.get(peer.node);
-  return node === undefined ? [] : [node];
-}
-
-function emitForward(context: DeriveContext, collector: PeerCollector, peer: BgpPeerResource): void {
+/** The peerings that a BGPPeer of the own node makes with the address. */
+function forwardEntries(sources: PeeringSources, peer: BgpPeerResource, family: FamilyName): (PeerEntry | null)[] {
+  const { context, address, nodes, workloads } = sources;
   const origin = isGlobal(peer) ? 'Global' : 'Node';
-  if (origin === 'Node' && !appliesToOwnNode(context, peer)) return;
   if (peer.localWorkloadSelector !== null) {
-    // Their addresses come from the workload status files that Felix writes, which are not read yet.
-    context.report(peer, 'spec.localWorkloadSelector', 'local workload peers are not supported yet: no session made');
-  } else if (peer.peerSelector !== null) {
-    for (const node of context.nodesSelectedBy(peer.peerSelector)) {
-      for (const entry of entriesTowardsNode(context, node, FAMILY_NAMES, commonPart(peer, origin))) {
-        collector.emit(entry, 'forward');
+    const mine = workloads.filter((workload) => workload.bgpPeerName === peer.name);
+    if (mine.length > 0 && peer.asNumber === 0) {
+      context.report(peer, 'spec.asNumber', 'must be set with localWorkloadSelector: no session made');
+      return [];
+    }
+    return mine.map(() => entryTowardsWorkload(peer, address, family));
+  }
+  const { peerSelector, peerIp } = peer;
+  if (peerSelector !== null) {
+    const selected = nodes.filter((node) => selects(peerSelector, node.labels));
+    return selected.map((node) => entryTowardsNode(context, node, family, commonPart(peer, origin)));
+  }
+  return peerIp === null ? [] : [entryForEndpoint(context, peer, peerIp, origin)];
+}
+
+/** BGPPeers of the own node that may make a peering with the address, in order of name. */
+function forwardPeers({ index, address, nodes, workloads }: PeeringSources): readonly BgpPeerResource[] {
+  const selecting = nodes.length === 0 ? [] : index.selecting;
+  const atAddress = index.byAddress.get(address) ?? [];
+  const ofWorkloads = new Set<BgpPeerResource>();
+  for (const { bgpPeerName } of workloads) {
+    const peer = bgpPeerName === null ? undefined : index.byWorkloadPeerName.get(bgpPeerName);
+    if (peer !== undefined) ofWorkloads.add(peer);
+  }
+  if (atAddress.length === 0 && ofWorkloads.size === 0) return selecting;
+  return byName([...selecting, ...atAddress, ...ofWorkloads]);
+}
+
+/** The peerings that BGPPeers of other nodes, which have the address, make with the own node. */
+function emitReverse(sources: PeeringSources, collector: PeerCollector, family: FamilyName): void {
+  const { context, index, nodes } = sources;
+  const pairs = nodes.flatMap((node) =>
+    [
+      ...index.reverseSelecting.filter((peer) => isStart(peer, node)),
+      ...(index.reverseOfNode.get(node.name) ?? []),
+    ].map((peer) => ({ peer, node })),
+  );
+  pairs.sort((a, b) => compareText(a.peer.name, b.peer.name) || compareText(a.node.name, b.node.name));
+  for (const { peer, node } of pairs) {
+    // A peerIP is of one family, and so is what answers it.
+    if (peer.peerSelector === null && peer.peerIp?.family !== family) continue;
+    const entry = entryTowardsNode(context, node, family, commonPart(peer, 'Node'));
+    if (entry === null) continue;
+    // The node presents the AS that its own side of the peering gives it. Calico expects the node's AS here, so that
+    // a localASNumber never worked without a second, Manual, BGPPeer.
+    const presentedAs = peer.peerSelector === null && peer.localAsNumber !== 0 ? peer.localAsNumber : entry.peerAs;
+    collector.emit({ ...entry, peerAs: presentedAs }, 'own', 'reverse');
+  }
+}
+
+/** All explicit peerings of the own node with an address, in order of precedence. */
+export function explicitEntries(sources: PeeringSources): PeerEntry[] {
+  const collector = new PeerCollector(sources.context);
+  const family = familyOfText(sources.address);
+  const forward = forwardPeers(sources);
+  for (const scope of ['global', 'own'] as const) {
+    for (const peer of forward) {
+      if (isGlobal(peer) !== (scope === 'global')) continue;
+      for (const entry of forwardEntries(sources, peer, family)) {
+        if (entry !== null) collector.emit(entry, scope, 'forward');
       }
     }
-  } else if (peer.peerIp !== null) {
-    const entry = entryForEndpoint(context, peer, peer.peerIp, origin);
-    if (entry !== null) collector.emit(entry, 'forward');
   }
-}
-
-function emitReverse(context: DeriveContext, collector: PeerCollector, peer: BgpPeerResource): void {
-  if (peer.reversePeering === 'Manual' || peer.localWorkloadSelector !== null) return;
-  let ends: readonly NodeResource[] = [];
-  let families: readonly FamilyName[] = FAMILY_NAMES;
-  if (peer.peerSelector !== null) ends = context.nodesSelectedBy(peer.peerSelector);
-  else if (peer.peerIp !== null) {
-    ends = nodesBehind(context, peer, peer.peerIp);
-    families = [peer.peerIp.family];
-  }
-  if (!ends.some((node) => node.name === context.ownNode.name)) return;
-  for (const node of startsOf(context, peer)) {
-    const entries = entriesTowardsNode(context, node, families, commonPart(peer, 'Node'));
-    for (const entry of entries) {
-      // The node presents the AS that its own side of the peering gives it. Calico expects the node's AS here, so that
-      // a localASNumber never worked without a second, Manual, BGPPeer.
-      const presentedAs = peer.peerSelector === null && peer.localAsNumber !== 0 ? peer.localAsNumber : entry.peerAs;
-      collector.emit({ ...entry, peerAs: presentedAs }, 'reverse');
-    }
-  }
-}
-
-/** All explicit peerings of the own node, itself not yet left out. */
-export function deriveExplicitPeers(context: DeriveContext): PeerEntry[] {
-  const peers = byName(context.resources.bgpPeers);
-  const collector = new PeerCollector(context);
-  for (const peer of peers) if (isGlobal(peer)) emitForward(context, collector, peer);
-  for (const peer of peers) if (!isGlobal(peer)) emitForward(context, collector, peer);
-  for (const peer of peers) emitReverse(context, collector, peer);
+  emitReverse(sources, collector, family);
   return collector.entries;
 }

@@ -5,11 +5,12 @@
 import type { FamilyName } from '../../bgp/family.ts';
 import type { IpPoolResource } from '../model/ip-pool.ts';
 import { familyOfText } from '../model/values.ts';
-import { byName, compareText, type DeriveContext } from './context.ts';
+import type { DeriveContext } from './context.ts';
+import { byName, compareText } from './text-order.ts';
 
 export function derivePools(context: DeriveContext): IpPoolResource[] {
   const pools = new Map<string, IpPoolResource>();
-  for (const pool of byName(context.resources.ipPools)) {
+  for (const pool of byName(context.resources.ipPools.values())) {
     const winner = pools.get(pool.cidr);
     if (winner === undefined) pools.set(pool.cidr, pool);
     else

@@ -7,7 +7,7 @@
  */
 
 import type { FamilyName } from '../../bgp/family.ts';
-import type { Policy, Statement } from '../../rib/policy/policy.ts';
+import type { Policy, PrefixRange, Statement } from '../../rib/policy/policy.ts';
 import { MAX_ROUTE_PRIORITY } from '../model/bgp-configuration.ts';
 import type { IpPoolResource } from '../model/ip-pool.ts';
 import { aggregatedBlocks, type OwnBlock } from './blocks.ts';
@@ -15,10 +15,9 @@ import { type CommunityAdvertisement, communityStatements } from './communities.
 import type { DeriveContext } from './context.ts';
 import { type FilterDirection, filterStatements } from './filters.ts';
 import { writesIpip } from './kernel-policy.ts';
-import { exactMatch, insideMatch } from './matches.ts';
+import { exactMatch, insideMatch, insideRange } from './matches.ts';
 import { poolsOfFamily } from './pools.ts';
-import { ofFamily, type ServiceRoutes } from './services.ts';
-import type { SessionPolicies } from './sessions.ts';
+import { ofFamily, type ServicePolicyInputs } from './services.ts';
 
 /** Preference of imported routes whose priority is better than normal (live migration, section 4.14). */
 const ELEVATED_PREFERENCE = 200;
@@ -28,7 +27,7 @@ export interface PolicyInputs {
   readonly context: DeriveContext;
   readonly blocks: readonly OwnBlock[];
   readonly pools: readonly IpPoolResource[];
-  readonly services: ServiceRoutes;
+  readonly services: ServicePolicyInputs;
   readonly communities: readonly CommunityAdvertisement[];
 }
 
@@ -45,28 +44,45 @@ function statementsOfFilters(
   });
 }
 
-function importPolicy(inputs: PolicyInputs, family: FamilyName, filters: readonly string[]): Policy {
+function elevatedStatements(context: DeriveContext, family: FamilyName): Statement[] {
+  if (!context.traits.mapsPriorities) return [];
+  return [
+    {
+      name: 'elevated priority',
+      matches: [{ kind: 'local-pref', min: MAX_ROUTE_PRIORITY - context.normalPriority(family) + 1, max: MAX_UINT32 }],
+      actions: [{ kind: 'set-preference', value: ELEVATED_PREFERENCE }],
+      verdict: 'accept',
+    },
+  ];
+}
+
+/** What is taken from a peer (section 4.6). */
+export function importPolicy(inputs: PolicyInputs, family: FamilyName, filters: readonly string[]): Policy {
   const { context } = inputs;
   return {
     name: `import ${family}${filters.length === 0 ? '' : ` ${filters.join(' ')}`}`,
-    statements: [
-      ...statementsOfFilters(context, filters, 'import', family),
-      {
-        name: 'elevated priority',
-        matches: [
-          { kind: 'local-pref', min: MAX_ROUTE_PRIORITY - context.normalPriority(family) + 1, max: MAX_UINT32 },
-        ],
-        actions: [{ kind: 'set-preference', value: ELEVATED_PREFERENCE }],
-        verdict: 'accept',
-      },
-    ],
+    statements: [...statementsOfFilters(context, filters, 'import', family), ...elevatedStatements(context, family)],
     otherwise: 'accept',
   };
 }
 
+/** Rule 0: priorities travel as LOCAL_PREF. */
+function priorityStatements(context: DeriveContext, family: FamilyName): Statement[] {
+  if (!context.traits.mapsPriorities) return [];
+  return [
+    {
+      name: 'priority to LOCAL_PREF',
+      matches: [],
+      actions: [{ kind: 'normalise-priority', normal: context.normalPriority(family) }],
+      verdict: 'next',
+    },
+  ];
+}
+
 /** Rules 3 and 4: routes over Felix's own devices stay on the node, or at least inside the cluster's iBGP. */
 function deviceStatements(context: DeriveContext): Statement[] {
-  const patterns = ['*.cali', '*.calico', ...(writesIpip(context) ? [] : ['tunl0'])];
+  const isGuarded = context.traits.guardsFelixIpip && !writesIpip(context);
+  const patterns = ['*.cali', '*.calico', ...(isGuarded ? ['tunl0'] : [])];
   return [
     ...patterns.map(
       (pattern): Statement => ({
@@ -89,78 +105,54 @@ function deviceStatements(context: DeriveContext): Statement[] {
 }
 
 /** Rule 6. Blocks of a node do not overlap, so one statement holds them all. */
-function blockStatements(blocks: readonly string[], normalPriority: number): Statement[] {
+function blockStatements(context: DeriveContext, blocks: readonly string[], family: FamilyName): Statement[] {
   if (blocks.length === 0) return [];
+  const elevated: Statement = {
+    name: 'elevated route inside own block',
+    matches: [insideMatch(blocks), { kind: 'metric', min: 0, max: context.normalPriority(family) - 1 }],
+    actions: [],
+    verdict: 'accept',
+  };
   return [
     { name: 'own block', matches: [exactMatch(blocks)], actions: [], verdict: 'accept' },
-    {
-      name: 'elevated route inside own block',
-      matches: [insideMatch(blocks), { kind: 'metric', min: 0, max: normalPriority - 1 }],
-      actions: [],
-      verdict: 'accept',
-    },
+    ...(context.traits.mapsPriorities ? [elevated] : []),
     { name: 'inside own block', matches: [insideMatch(blocks)], actions: [], verdict: 'reject' },
   ];
 }
 
-function insideStatements(name: string, cidrs: readonly string[], verdict: 'accept' | 'reject'): Statement[] {
-  return cidrs.length === 0 ? [] : [{ name, matches: [insideMatch(cidrs)], actions: [], verdict }];
+function rangeStatements(name: string, ranges: readonly PrefixRange[], verdict: 'accept' | 'reject'): Statement[] {
+  if (ranges.length === 0) return [];
+  return [{ name, matches: [{ kind: 'prefix', ranges, negate: false }], actions: [], verdict }];
 }
 
-function exportPolicy(inputs: PolicyInputs, family: FamilyName, filters: readonly string[]): Policy {
+/** What a peer is told (section 4.3). */
+export function exportPolicy(inputs: PolicyInputs, family: FamilyName, filters: readonly string[]): Policy {
   const { context, services } = inputs;
-  const normal = context.normalPriority(family);
   const pools = poolsOfFamily(inputs.pools, family);
-  const cidrsOf = (isDisabled: boolean): string[] =>
-    pools.filter((pool) => pool.disableBgpExport === isDisabled).map((pool) => pool.cidr);
+  const poolRanges = (isDisabled: boolean): PrefixRange[] =>
+    pools.filter((pool) => pool.disableBgpExport === isDisabled).map((pool) => insideRange(pool.cidr));
   return {
     name: `export ${family}${filters.length === 0 ? '' : ` ${filters.join(' ')}`}`,
     statements: [
       // Rule 0
-      {
-        name: 'priority to LOCAL_PREF',
-        matches: [],
-        actions: [{ kind: 'normalise-priority', normal }],
-        verdict: 'next',
-      },
+      ...priorityStatements(context, family),
       // Rule 1
       ...statementsOfFilters(context, filters, 'export', family),
       // Rule 2
-      ...insideStatements('IPPool with disableBGPExport', cidrsOf(true), 'reject'),
+      ...rangeStatements('IPPool with disableBGPExport', poolRanges(true), 'reject'),
       // Rules 3 and 4
       ...deviceStatements(context),
       // Rule 5
       ...communityStatements(inputs.communities, family),
       // Rule 6
-      ...blockStatements(aggregatedBlocks(inputs.blocks, family), normal),
+      ...blockStatements(context, aggregatedBlocks(inputs.blocks, family), family),
       // Rules 7 and 7b
-      ...insideStatements('service address', ofFamily(services.originated.keys(), family), 'accept'),
-      ...insideStatements('reflected service address', ofFamily(services.reflected, family), 'accept'),
+      ...rangeStatements('service address', services.originated[family], 'accept'),
+      ...rangeStatements('reflected service address', ofFamily(services.reflected, family).map(insideRange), 'accept'),
       // Rule 8
-      ...insideStatements('IPPool', cidrsOf(false), 'accept'),
+      ...rangeStatements('IPPool', poolRanges(false), 'accept'),
     ],
     // Rule 9
     otherwise: 'reject',
-  };
-}
-
-/** Policies made on demand, one object for each family and list of filters. */
-export function sessionPolicies(inputs: PolicyInputs): SessionPolicies {
-  const made = new Map<string, Policy>();
-  const remember = (key: string, make: () => Policy): Policy => {
-    let policy = made.get(key);
-    if (policy === undefined) {
-      policy = make();
-      made.set(key, policy);
-    }
-    return policy;
-  };
-  const keyOf = (direction: FilterDirection, family: FamilyName, filters: readonly string[]): string =>
-    JSON.stringify([direction, family, ...filters]);
-  return {
-    importPolicy: (family, filters) =>
-      remember(keyOf('import', family, filters), () => importPolicy(inputs, family, filters)),
-    exportPolicy: (family, filters) =>
-      remember(keyOf('export', family, filters), () => exportPolicy(inputs, family, filters)),
   };
 }

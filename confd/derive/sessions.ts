@@ -6,24 +6,24 @@
  * addresses as text, because the BIRD at the other end does the same: the greater text connects.
  */
 
-import type { FamilyName } from '../../bgp/family.ts';
 import { type SessionConfig, sessionConfig } from '../../bgp/session-config.ts';
-import type { PeerPolicyConfig } from '../../rib/peer-policy.ts';
-import { ACCEPT_ALL, type Policy, REJECT_ALL } from '../../rib/policy/policy.ts';
-import type { DesiredPeer } from '../desired-state.ts';
-import { bgpAddress, compareText, type DeriveContext } from './context.ts';
+import type { DeriveContext } from './context.ts';
+import { bgpAddress } from './node-index.ts';
 import { passwordOf } from './passwords.ts';
 import type { PeerEntry } from './peer-entry.ts';
+import type { PeerPolicies, PolicyChoice } from './peer-policies.ts';
+import { onlyFamily } from './per-family.ts';
+import { compareText } from './text-order.ts';
 
 /** Largest restart time that fits the capability (RFC 4724 3). */
 const MAX_RESTART_TIME_SECONDS = 4095;
 const RESTART_TIME_SECONDS = 120;
 const HOLD_TIME_SECONDS = 240;
 
-/** Policies of a session; the same object for sessions with the same policy. */
-export interface SessionPolicies {
-  importPolicy(family: FamilyName, filters: readonly string[]): Policy;
-  exportPolicy(family: FamilyName, filters: readonly string[]): Policy;
+/** A session, and what its policy is made for. */
+export interface DerivedSession {
+  readonly session: SessionConfig;
+  readonly choice: PolicyChoice;
 }
 
 /** Calico's name of a session; health checks and node status recognise it by its prefix. */
@@ -32,8 +32,12 @@ export function sessionName(entry: PeerEntry): string {
   return entry.origin === 'Mesh' || entry.port === 0 ? name : `${name}_port_${entry.port}`;
 }
 
-/** Exactly one of two nodes with mesh or global sessions to each other has the lesser text and waits. */
+/**
+ * Exactly one of two nodes with mesh or global sessions to each other has the lesser text and waits. Workloads are
+ * always waited for: they know when they are ready.
+ */
 function isPassive(entry: PeerEntry, ownAddress: string): boolean {
+  if (entry.origin === 'Local_Workload') return true;
   return entry.origin !== 'Node' && entry.isCalicoNode && compareText(entry.address, ownAddress) > 0;
 }
 
@@ -71,13 +75,7 @@ function reportMissingFilters(context: DeriveContext, entry: PeerEntry): void {
   }
 }
 
-function onlyFamily<T>(family: FamilyName, value: T, other: T): { readonly [F in FamilyName]: T } {
-  return family === 'ipv4-unicast'
-    ? { 'ipv4-unicast': value, 'ipv6-unicast': other }
-    : { 'ipv4-unicast': other, 'ipv6-unicast': value };
-}
-
-function sessionOf(context: DeriveContext, entry: PeerEntry, ownAddress: string, routerId: string): SessionConfig {
+function sessionOf(context: DeriveContext, entry: PeerEntry, ownAddress: string): SessionConfig {
   const { password, isWithheld } = passwordOf(context, entry);
   return sessionConfig({
     name: sessionName(entry),
@@ -88,7 +86,7 @@ function sessionOf(context: DeriveContext, entry: PeerEntry, ownAddress: string,
     localAddress: entry.usesNodeAddress ? ownAddress : null,
     localAs: entry.localAs === 0 ? context.ownAs : entry.localAs,
     peerAs: entry.peerAs,
-    bgpIdentifier: routerId,
+    bgpIdentifier: context.routerId,
     passive: isPassive(entry, ownAddress),
     enabled: !isWithheld,
     families: [entry.family],
@@ -115,46 +113,38 @@ function sessionOf(context: DeriveContext, entry: PeerEntry, ownAddress: string,
   });
 }
 
-function policyOf(
+function choiceOf(
   context: DeriveContext,
   entry: PeerEntry,
   session: SessionConfig,
-  policies: SessionPolicies,
-): PeerPolicyConfig {
+  policies: PeerPolicies,
+): PolicyChoice {
   const isInternal = session.peerAs === session.localAs;
   const ownCluster = context.ownNode.routeReflectorClusterId;
   const keepsNextHop =
     entry.nextHopMode === 'Keep' || (entry.nextHopMode === null && entry.keepsOriginalNextHop && !isInternal);
-  return {
-    importPolicy: onlyFamily(entry.family, policies.importPolicy(entry.family, entry.filters), ACCEPT_ALL),
-    exportPolicy: onlyFamily(entry.family, policies.exportPolicy(entry.family, entry.filters), REJECT_ALL),
+  return policies.choose({
+    family: entry.family,
+    filters: entry.filters,
     nextHopMode: entry.nextHopMode === 'Self' ? 'self' : keepsNextHop ? 'keep' : 'auto',
     isRouteReflectorClient:
       isInternal && ownCluster !== null && entry.origin !== 'Mesh' && entry.clusterId !== ownCluster,
     clusterId: ownCluster,
     allowOwnAs: entry.allowOwnAs,
-    maxPrefixes: null,
-    removePrivateAs: false,
-  };
-}
-
-/** Whether the two would be told apart neither by us nor by the peer: same address and port. */
-function endpointKey(session: SessionConfig): string {
-  return `${session.peerAddress} ${session.peerPort}`;
+  });
 }
 
 /**
- * Sessions of the own node, sorted by name. `entries` in order of precedence: where two cannot both run, the first
- * does, and the other is reported.
+ * The sessions with one peer address. `entries` in order of precedence: where two cannot both run, the first does, and
+ * the other is reported.
  */
 export function deriveSessions(
   context: DeriveContext,
   entries: readonly PeerEntry[],
-  routerId: string,
-  policies: SessionPolicies,
-): DesiredPeer[] {
-  const peers = new Map<string, DesiredPeer>();
-  const endpoints = new Map<string, string>();
+  policies: PeerPolicies,
+): DerivedSession[] {
+  const sessions = new Map<string, DerivedSession>();
+  const byPort = new Map<number, string>();
   for (const entry of entries) {
     const ownAddress = bgpAddress(context.ownNode, entry.family)?.address;
     if (ownAddress === undefined) {
@@ -165,8 +155,8 @@ export function deriveSessions(
       if (entry.origin === 'Mesh') reportSharedAddress(context, entry);
       continue;
     }
-    let session = sessionOf(context, entry, ownAddress, routerId);
-    if (peers.has(session.name)) {
+    let session = sessionOf(context, entry, ownAddress);
+    if (sessions.has(session.name)) {
       context.report(
         entry.source,
         'spec',
@@ -174,8 +164,8 @@ export function deriveSessions(
       );
       continue;
     }
-    const rival = endpoints.get(endpointKey(session));
-    if (rival === undefined) endpoints.set(endpointKey(session), session.name);
+    const rival = byPort.get(session.peerPort);
+    if (rival === undefined) byPort.set(session.peerPort, session.name);
     else {
       // Two sessions with one address and port are one TCP endpoint for the peer. BIRD runs whichever comes first and
       // leaves the other idle for ever; here the explicit one always goes before the mesh.
@@ -188,14 +178,14 @@ export function deriveSessions(
       );
     }
     reportMissingFilters(context, entry);
-    peers.set(session.name, { session, policy: policyOf(context, entry, session, policies) });
+    sessions.set(session.name, { session, choice: choiceOf(context, entry, session, policies) });
   }
-  return [...peers.values()].sort((a, b) => compareText(a.session.name, b.session.name));
+  return [...sessions.values()];
 }
 
 function reportMissingFamily(context: DeriveContext, entry: PeerEntry): void {
   // A mesh or a peering between selected nodes simply skips a family that one of them does not have.
-  if (entry.origin !== 'Node' || context.nodesWithAddress(entry.address).length > 0) return;
+  if (entry.origin !== 'Node' || context.nodes.withAddress(entry.address).length > 0) return;
   const family = entry.family === 'ipv4-unicast' ? 'IPv4' : 'IPv6';
   context.report(
     entry.source,

@@ -122,7 +122,7 @@ export function prefixFromText(text: string): Prefix {
 
 /** The host prefix (/32 or /128) of a canonical address. */
 export function hostPrefix(address: string): string {
-  return formatPrefix(prefixFromText(address));
+  return `${address}/${familyOfText(address) === 'ipv4-unicast' ? 32 : 128}`;
 }
 
 /** True for /32 and /128. */

@@ -2,7 +2,19 @@
 
 import fc from 'fast-check';
 import type { Resource } from '../../confd/model/resource.ts';
-import { affinity, configuration, filter, node, peer, pool, secret } from './calico-resources.ts';
+import {
+  affinity,
+  calicoVersion,
+  configuration,
+  filter,
+  node,
+  peer,
+  pool,
+  secret,
+  service,
+  slice,
+  workload,
+} from './calico-resources.ts';
 
 const nodeName = fc.constantFrom('n1', 'n2', 'n3', 'n4');
 const ipv4 = fc.integer({ min: 1, max: 5 }).map((last) => `10.0.0.${last}`);
@@ -10,7 +22,13 @@ const ipv6 = fc.integer({ min: 1, max: 5 }).map((last) => `fd00::${last}`);
 const asNumber = fc.constantFrom(64512, 65001, 65002);
 const port = fc.constantFrom(179, 1790, 1791);
 const selector = fc.constantFrom('all()', "rack == 'a'", "rack != 'a'", 'has(rr)', '!has(rr)');
-const labels = fc.record({ rack: fc.constantFrom('a', 'b'), rr: fc.constantFrom('true') }, { requiredKeys: [] });
+const EXCLUDE_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
+const labels = fc
+  .record(
+    { rack: fc.constantFrom('a', 'b'), rr: fc.constantFrom('true'), excluded: fc.constantFrom('true') },
+    { requiredKeys: [] },
+  )
+  .map(({ excluded, ...rest }) => (excluded === undefined ? rest : { ...rest, [EXCLUDE_LABEL]: excluded }));
 const password = fc.record({
   secretKeyRef: fc.record({ name: fc.constantFrom('s1', 's2'), key: fc.constantFrom('a', 'b') }),
 });
@@ -22,6 +40,9 @@ const cidr = fc.constantFrom(
   'fd00:1::/48',
   'fd00:1::/122',
 );
+
+const serviceCidr = fc.constantFrom('203.0.113.0/24', '203.0.113.1/32', '203.0.113.2/32', 'fd00:2::/64');
+const serviceAddress = fc.constantFrom('203.0.113.1', '203.0.113.2', '203.0.113.3', 'fd00:2::1');
 
 const aNode = fc
   .record({
@@ -36,8 +57,9 @@ const aNode = fc
       { requiredKeys: [] },
     ),
     labels,
+    wireguard: fc.record({ interfaceIPv4Address: fc.constant('10.9.0.1') }, { requiredKeys: [] }),
   })
-  .map((one) => node(one.name, one.bgp, one.labels));
+  .map(({ name, bgp, labels: all, wireguard }) => node(name, bgp, all, { wireguard }));
 
 const aConfiguration = fc
   .record({
@@ -52,6 +74,9 @@ const aConfiguration = fc
         nodeMeshPassword: password,
         nodeMeshMaxRestartTime: fc.constantFrom('10s', '2h'),
         serviceClusterIPs: fc.array(fc.record({ cidr }), { maxLength: 2 }),
+        serviceExternalIPs: fc.array(fc.record({ cidr: serviceCidr }), { maxLength: 2 }),
+        serviceLoadBalancerIPs: fc.array(fc.record({ cidr: serviceCidr }), { maxLength: 2 }),
+        serviceLoadBalancerAggregation: fc.constantFrom('Enabled', 'Disabled'),
         prefixAdvertisements: fc.array(fc.record({ cidr, communities: fc.constant(['1:2', 'name']) }), {
           maxLength: 2,
         }),
@@ -94,6 +119,7 @@ const remoteSide = fc.oneof(
     localASNumber: asNumber,
   }),
   fc.record({ peerIP: ipv4 }),
+  fc.record({ localWorkloadSelector: fc.constant('all()'), asNumber }),
   fc.record({ peerIP: ipv4, asNumber, reachableBy: fc.constantFrom('10.0.0.254', '10.0.0.253') }),
 );
 const aPeer = fc
@@ -130,6 +156,43 @@ const aSecret = fc
   })
   .map((one) => secret(one.name, one.values));
 
+const serviceName = fc.constantFrom('web', 'shop');
+const aService = fc
+  .record({
+    name: serviceName,
+    spec: fc.record(
+      {
+        type: fc.constantFrom('ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'),
+        clusterIP: fc.constantFrom('10.96.0.1', '10.96.0.2', 'fd00:1::1', 'None'),
+        externalIPs: fc.array(serviceAddress, { maxLength: 2 }),
+        externalTrafficPolicy: fc.constantFrom('Cluster', 'Local'),
+      },
+      { requiredKeys: ['type'] },
+    ),
+    ingress: fc.array(serviceAddress, { maxLength: 2 }),
+  })
+  .map((one) => service(one.name, one.spec, one.ingress));
+
+const aSlice = fc
+  .record({
+    name: fc.constantFrom('x', 'y', 'z'),
+    service: serviceName,
+    nodes: fc.uniqueArray(fc.constantFrom('n1', 'n2', '!n1'), { maxLength: 2 }),
+    addressType: fc.constantFrom('IPv4', 'IPv4', 'IPv6'),
+  })
+  .map((one) => slice(one.name, one.service, one.nodes, one.addressType));
+
+const aWorkload = fc
+  .record({
+    name: fc.constantFrom('w1', 'w2'),
+    ipv4Nets: ipv4.map((address) => [`${address}/32`]),
+    ipv6Nets: ipv6.map((address) => [`${address}/128`]),
+    bgpPeerName: peerName,
+  })
+  .map(({ name, ...status }) => workload(name, status));
+
+const aVersion = fc.constantFrom('v3.28.0', 'v3.31.7', 'v3.32.1', 'v3.33.0', 'master').map(calicoVersion);
+
 /** Any one resource. */
 export const anyResource: fc.Arbitrary<Resource> = fc.oneof(
   { arbitrary: aNode, weight: 4 },
@@ -139,6 +202,10 @@ export const anyResource: fc.Arbitrary<Resource> = fc.oneof(
   aPool,
   anAffinity,
   aSecret,
+  { arbitrary: aService, weight: 2 },
+  { arbitrary: aSlice, weight: 2 },
+  aWorkload,
+  aVersion,
 );
 
 /** A cluster: resources with different names. */

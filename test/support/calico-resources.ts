@@ -4,6 +4,7 @@ import { derive } from '../../confd/derive/derive.ts';
 import { DEFAULT_DERIVE_OPTIONS, type DeriveOptions } from '../../confd/derive/options.ts';
 import type { DesiredPeer, DesiredState } from '../../confd/desired-state.ts';
 import { decodeObject, type Resource } from '../../confd/model/resource.ts';
+import { readWorkloadEndpoint } from '../../confd/model/workload-endpoint.ts';
 import { resourcesOf } from '../../confd/resource-store.ts';
 
 /** Reads an object; throws when anything about it is wrong. */
@@ -57,6 +58,43 @@ export function affinity(nodeName: string, cidr: string, state?: string, type?: 
 
 export function secret(name: string, values: { readonly [key: string]: string }, namespace = 'kube-system'): Resource {
   return resource({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, stringData: values });
+}
+
+/** A Service `default/NAME`; LoadBalancer with a cluster IP unless `spec` says otherwise. */
+export function service(name: string, spec: object, ingressIps: readonly string[] = []): Resource {
+  return resource({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'default' },
+    spec: { type: 'LoadBalancer', ...spec },
+    status: { loadBalancer: { ingress: ingressIps.map((ip) => ({ ip })) } },
+  });
+}
+
+/** A slice of `default/SERVICE` with endpoints on these nodes; a node name with `!` before it stands for one not ready. */
+export function slice(name: string, ofService: string, nodeNames: readonly string[], addressType = 'IPv4'): Resource {
+  return resource({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name, namespace: 'default', labels: { 'kubernetes.io/service-name': ofService } },
+    addressType,
+    endpoints: nodeNames.map((one) => ({
+      nodeName: one.replace(/^!/, ''),
+      conditions: one.startsWith('!') ? { ready: false } : {},
+    })),
+  });
+}
+
+/** A workload of this host that is a BGP peer. */
+export function workload(name: string, status: object): Resource {
+  const { value, issues } = readWorkloadEndpoint(name, status);
+  if (value === null || issues.length > 0) throw new Error(JSON.stringify(issues));
+  return value;
+}
+
+/** What Calico says its version is. */
+export function calicoVersion(version: string): Resource {
+  return calico('ClusterInformation', 'default', { calicoVersion: version });
 }
 
 /** What `n1` should do. */

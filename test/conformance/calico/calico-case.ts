@@ -11,6 +11,7 @@ import { DEFAULT_DERIVE_OPTIONS } from '../../../confd/derive/options.ts';
 import type { Condition } from '../../../confd/desired-state.ts';
 import { decodeObject, type Resource, toCondition } from '../../../confd/model/resource.ts';
 import { type Resources, resourcesOf } from '../../../confd/resource-store.ts';
+import { workloadsOfCase } from './endpoint-status.ts';
 
 interface Mutation {
   readonly op: 'create' | 'replace' | 'mergePatch' | 'delete';
@@ -19,6 +20,9 @@ interface Mutation {
   readonly name: string;
   readonly patch?: unknown;
   readonly stringData?: { readonly [key: string]: string };
+  readonly data?: { readonly [key: string]: string };
+  /** The whole object, for kinds other than Secret. */
+  readonly object?: unknown;
 }
 
 interface CaseFile {
@@ -99,9 +103,6 @@ export interface Expectation {
   readonly kernelExport: { readonly probes: readonly Probe[] };
 }
 
-/** What a case needs that derive does not do yet. */
-export type MissingFeature = 'addresses of single Services' | 'local workload peers';
-
 export interface CalicoCase {
   readonly name: string;
   readonly nodeName: string;
@@ -109,7 +110,6 @@ export interface CalicoCase {
   readonly resources: Resources;
   /** What our readers refused. */
   readonly conditions: readonly Condition[];
-  readonly missing: readonly MissingFeature[];
   readonly expectPeeringCount: number | null;
   readonly expected: { readonly v4: Expectation | null; readonly v6: Expectation | null };
 }
@@ -145,6 +145,13 @@ function keyOf(kind: unknown, namespace: unknown, name: unknown): string {
   return `${String(kind)}/${namespace === undefined ? '' : String(namespace)}/${String(name)}`;
 }
 
+/** kubectl, with which the cases were made, does not write the status of what it applies. */
+function withoutServiceStatus(object: unknown): unknown {
+  if (!isObject(object) || object.kind !== 'Service') return object;
+  const { status: _notWritten, ...rest } = object;
+  return rest;
+}
+
 /** Applies the files and mutations in order; the last form of every object. */
 function objectsAfter(folder: string, file: CaseFile, affinities: readonly unknown[]): Map<string, unknown> {
   const objects = new Map<string, unknown>();
@@ -153,15 +160,17 @@ function objectsAfter(folder: string, file: CaseFile, affinities: readonly unkno
     objects.set(keyOf(isObject(object) ? object.kind : '', metadata.namespace, metadata.name), object);
   };
   for (const affinity of affinities) put(affinity);
-  for (const name of file.apply) for (const { value } of objectsOf(join(folder, name))) put(value);
+  for (const name of file.apply) {
+    for (const { value } of objectsOf(join(folder, name))) put(withoutServiceStatus(value));
+  }
   for (const mutation of file.mutations ?? []) {
     const { op, kind, namespace, name } = mutation;
     const key = keyOf(kind, namespace, name);
     if (op === 'delete') objects.delete(key);
     else if (op === 'mergePatch') objects.set(key, mergePatch(objects.get(key), mutation.patch));
     else {
-      const { stringData } = mutation;
-      put({ apiVersion: 'v1', kind, metadata: { namespace, name }, stringData });
+      const { stringData, data, object } = mutation;
+      put(object ?? { apiVersion: 'v1', kind, metadata: { namespace, name }, data, stringData });
     }
   }
   return objects;
@@ -177,22 +186,11 @@ function standardAffinities(casesFolder: string): unknown[] {
   }));
 }
 
-function missingFeatures(objects: Iterable<unknown>): MissingFeature[] {
-  const missing = new Set<MissingFeature>();
-  for (const object of objects) {
-    if (!isObject(object)) continue;
-    if (object.kind === 'Service') missing.add('addresses of single Services');
-    const spec = isObject(object.spec) ? object.spec : {};
-    if (object.kind === 'BGPPeer' && spec.localWorkloadSelector !== undefined) missing.add('local workload peers');
-  }
-  return [...missing];
-}
-
 function loadCase(casesFolder: string, name: string): CalicoCase {
   const folder = join(casesFolder, name);
   const file = readJson<CaseFile>(join(folder, 'case.json'));
   const objects = objectsAfter(folder, file, file.standardBlockAffinities ? standardAffinities(casesFolder) : []);
-  const resources: Resource[] = [];
+  const resources: Resource[] = workloadsOfCase(folder, file);
   const conditions: Condition[] = [];
   for (const object of objects.values()) {
     const decoded = decodeObject(object);
@@ -213,11 +211,11 @@ function loadCase(casesFolder: string, name: string): CalicoCase {
       routerId: file.env.CALICO_ROUTER_ID ?? null,
       usePodCidr: file.env.USE_POD_CIDR === 'true',
       advertiseClusterIps: file.env.CALICO_ADVERTISE_CLUSTER_IPS ?? null,
+      kubernetesNodeName: file.env.CALICO_K8S_NODE_REF ?? null,
       secretNamespace: file.env.NAMESPACE ?? DEFAULT_DERIVE_OPTIONS.secretNamespace,
     },
     resources: resourcesOf(resources, 'case'),
     conditions,
-    missing: missingFeatures(objects.values()),
     expectPeeringCount: file.expectPeeringCount ?? null,
     expected: { v4: expectation('v4'), v6: expectation('v6') },
   };

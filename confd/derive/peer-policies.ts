@@ -1,0 +1,93 @@
+/**
+ * Which policy a session gets, as one object for all sessions that are to be treated alike: thousands of mesh sessions
+ * share two. When the rules change, the objects of those for whom nothing changed stay the same.
+ */
+
+import type { FamilyName } from '../../bgp/family.ts';
+import type { PeerPolicyConfig } from '../../rib/peer-policy.ts';
+import { ACCEPT_ALL, type Policy, REJECT_ALL } from '../../rib/policy/policy.ts';
+import { same } from '../same.ts';
+import { onlyFamily } from './per-family.ts';
+import { exportPolicy, importPolicy, type PolicyInputs } from './session-policies.ts';
+
+/** What the policy of a session depends on besides the rules of the node. */
+export interface PolicyChoice {
+  readonly family: FamilyName;
+  /** Names of BGPFilters, in order. */
+  readonly filters: readonly string[];
+  readonly nextHopMode: PeerPolicyConfig['nextHopMode'];
+  readonly isRouteReflectorClient: boolean;
+  readonly clusterId: string | null;
+  readonly allowOwnAs: number;
+}
+
+export class PeerPolicies {
+  readonly #choices = new Map<string, PolicyChoice>();
+  readonly #configs = new Map<PolicyChoice, PeerPolicyConfig>();
+  readonly #policies = new Map<string, Policy>();
+  #inputs: PolicyInputs;
+
+  constructor(inputs: PolicyInputs) {
+    this.#inputs = inputs;
+  }
+
+  /** The one object for all that choose the same. */
+  choose(wanted: PolicyChoice): PolicyChoice {
+    const { family, filters, nextHopMode, isRouteReflectorClient, clusterId, allowOwnAs } = wanted;
+    const key = JSON.stringify([family, nextHopMode, isRouteReflectorClient, clusterId, allowOwnAs, ...filters]);
+    const known = this.#choices.get(key);
+    if (known !== undefined) return known;
+    this.#choices.set(key, wanted);
+    return wanted;
+  }
+
+  configOf(choice: PolicyChoice): PeerPolicyConfig {
+    let config = this.#configs.get(choice);
+    if (config === undefined) {
+      config = this.#make(choice);
+      this.#configs.set(choice, config);
+    }
+    return config;
+  }
+
+  /** Takes new rules. Choices that are not among those `used` are forgotten. */
+  refresh(inputs: PolicyInputs, used: ReadonlySet<PolicyChoice>): void {
+    this.#inputs = inputs;
+    for (const [key, choice] of this.#choices) {
+      if (used.has(choice)) continue;
+      this.#choices.delete(key);
+      this.#configs.delete(choice);
+    }
+    const before = new Map(this.#policies);
+    this.#policies.clear();
+    for (const [choice, config] of this.#configs) {
+      const next = this.#make(choice, before);
+      if (!same(config, next)) this.#configs.set(choice, next);
+    }
+  }
+
+  #make(choice: PolicyChoice, before?: ReadonlyMap<string, Policy>): PeerPolicyConfig {
+    const { family, filters } = choice;
+    const policy = (direction: 'import' | 'export'): Policy => {
+      const key = JSON.stringify([direction, family, ...filters]);
+      let found = this.#policies.get(key);
+      if (found === undefined) {
+        const made = (direction === 'import' ? importPolicy : exportPolicy)(this.#inputs, family, filters);
+        const old = before?.get(key);
+        found = old !== undefined && same(old, made) ? old : made;
+        this.#policies.set(key, found);
+      }
+      return found;
+    };
+    return {
+      importPolicy: onlyFamily(family, policy('import'), ACCEPT_ALL),
+      exportPolicy: onlyFamily(family, policy('export'), REJECT_ALL),
+      nextHopMode: choice.nextHopMode,
+      isRouteReflectorClient: choice.isRouteReflectorClient,
+      clusterId: choice.clusterId,
+      allowOwnAs: choice.allowOwnAs,
+      maxPrefixes: null,
+      removePrivateAs: false,
+    };
+  }
+}
