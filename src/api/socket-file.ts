@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 
 /**
- * Makes the way free for the socket: its directory is there, and nothing in its place. What lies there is removed only when it is a socket that nobody listens on (its
- * process is dead); a path given by mistake must not cost a file.
+ * Makes the way free for the socket: its directory is there, and nothing in its place. What lies there is removed only
+ * when it is a socket that nobody listens on (its process is dead); a path given by mistake must not cost a file.
  */
 export async function clearSocketPath(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });

@@ -142,7 +142,8 @@ describe('resources', () => {
     ['what an IPv6 address is routed by', 'prefix=2001:db8::1', ['2001:db8::/32']],
     ['with longest, the most specific one that covers a prefix', 'prefix=10.1.1.0/24&longest=true', ['10.1.0.0/16']],
     ['with longest, that very prefix', 'prefix=10.1.0.0/16&longest=true', ['10.1.0.0/16']],
-    ['with longest, none inside the prefix', 'prefix=10.0.0.0/12&longest=true', ['10.0.0.0/8']],
+    ['with longest, a shorter one that covers it', 'prefix=10.0.0.0/12&longest=true', ['10.0.0.0/8']],
+    ['with longest, none inside the prefix', 'prefix=10.0.0.0/7&longest=true', []],
     ['nothing where nothing covers it', 'prefix=172.16.0.1', []],
     ['a prefix of the family that is asked for', 'prefix=10.0.0.0/8&family=ipv4-unicast', ['10.0.0.0/8']],
   ])('routes finds %s (%s)', async (_, query, expected) => {
