@@ -57,11 +57,13 @@ export const KUBERNETES_TUNING: KubernetesTuning = {
 
 /** A server that lags behind the one before it has caught up by then. */
 const LAG_MS = 5_000;
+/** Another reason for the same phase is told when it has lasted so long. */
+const MESSAGE_MS = 1_000;
 /** Settling takes no longer than this many times its time, however much comes. */
 const MAX_SETTLING = 10;
 
 /** What a timer is for; there is one of each. */
-type Purpose = 'tell' | 'judge' | 'grace' | 'settle' | 'hold' | 'history';
+type Purpose = 'tell' | 'judge' | 'grace' | 'settle' | 'hold' | 'history' | 'message';
 
 export class KubernetesDatastore implements Datastore {
   readonly description: string;
@@ -251,8 +253,12 @@ export class KubernetesDatastore implements Datastore {
   #setStatus(phase: DatastoreStatus['phase'], message: string): void {
     const before = this.#status;
     this.#status = { ...before, phase, message };
-    // How far the first listing has come is there for those who ask.
-    const isNews = before.phase !== phase || (before.message !== message && phase !== 'starting');
-    if (isNews) this.#listener?.statusChanged(this.#status);
+    if (before.phase !== phase) {
+      this.#cancel('message');
+      this.#listener?.statusChanged(this.#status);
+    } else if (before.message !== message && phase !== 'starting') {
+      // Kind after kind changes its mind when a server comes or goes; how far a first listing is, those see who ask.
+      this.#later('message', MESSAGE_MS, () => this.#listener?.statusChanged(this.#status));
+    }
   }
 }

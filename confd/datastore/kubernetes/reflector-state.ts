@@ -8,7 +8,7 @@
  * another server answers. Everything that all nodes of a cluster would do at the same moment is spread by chance.
  */
 
-import { type ApiFailure, classify } from './api-failure.ts';
+import { type ApiFailure, classify, type FailureClass } from './api-failure.ts';
 
 export type ReflectorHealth =
   /** Being listed, for the first time or anew. */
@@ -35,8 +35,9 @@ export interface ReflectorState {
   /** Where the next page begins; empty: at the first. */
   readonly continueToken: string;
   readonly isPaged: boolean;
-  /** In a row, for the time between attempts. */
+  /** In a row and of one class, for the time between attempts: a server that answers is another matter than none. */
   readonly failures: number;
+  readonly failureClass: FailureClass | null;
   /** Those of them that make the position doubtful. */
   readonly failuresAtPosition: number;
   /** How often in a row the kind was not there. */
@@ -110,6 +111,7 @@ export const INITIAL_REFLECTOR_STATE: ReflectorState = {
   continueToken: '',
   isPaged: true,
   failures: 0,
+  failureClass: null,
   failuresAtPosition: 0,
   timesMissing: 0,
   health: 'listing',
@@ -278,16 +280,18 @@ function onFailure(
 ): ReflectorStep {
   const { random, relistSpreadMs } = tuning;
   const isListing = state.activity === 'listing';
-  const failures = state.failures + 1;
+  const failureClass = classify(failure);
+  const failures = failureClass === state.failureClass ? state.failures + 1 : 1;
   const failed: ReflectorState = {
     ...state,
     next: isListing ? 'list' : 'watch',
     isForConnection: false,
     failures,
+    failureClass,
     health: 'interrupted',
     message: failure.message,
   };
-  switch (classify(failure)) {
+  switch (failureClass) {
     case 'transport':
       return wait({ ...failed, isForConnection: true }, backoffMs(CONNECT_BACKOFF, failures, random));
     case 'busy': {
