@@ -12,8 +12,9 @@
  * way to another with the same peer ends first, or the two are one single change.
  */
 
-import { compareConfigs } from '../bgp/fsm/config-change.ts';
+import { type ConfigChange, compareConfigs } from '../bgp/fsm/config-change.ts';
 import type { DesiredPeer, DesiredState, ListenAddress, OriginatedRoute } from './desired-state.ts';
+import { same } from './same.ts';
 
 export type Impact = 'hitless' | 'soft' | 'reset';
 
@@ -49,58 +50,59 @@ export type Identity = Pick<DesiredState, 'routerId' | 'localAs'>;
 /** What only describes the state. */
 export type Metadata = Pick<DesiredState, 'revision' | 'incomplete' | 'nodeName' | 'conditions'>;
 
-/** Equality of plain data. Policies are shared between sessions, so the same object is the usual case. */
-function same(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const names = Object.keys(a);
-  return (
-    names.length === Object.keys(b).length &&
-    names.every((name) => Object.hasOwn(b, name) && same(Reflect.get(a, name), Reflect.get(b, name)))
-  );
+interface Differing<T> {
+  readonly before: readonly T[];
+  readonly after: readonly T[];
 }
 
 /**
- * `same` that remembers its answers, for one diff: thousands of sessions share a few policy objects, and comparing
- * each pair of policies once is enough.
+ * What differs between two lists, element by element: whoever made them keeps the elements that nothing happened to,
+ * so that only the others need be looked into. The order of the lists does not matter for the result.
  */
-function rememberingSame(): (a: object, b: object) => boolean {
-  const answers = new WeakMap<object, WeakMap<object, boolean>>();
-  return (a, b) => {
-    if (a === b) return true;
-    let known = answers.get(a);
-    if (known === undefined) {
-      known = new WeakMap();
-      answers.set(a, known);
-    }
-    let answer = known.get(b);
-    if (answer === undefined) {
-      answer = same(a, b);
-      known.set(b, answer);
-    }
-    return answer;
-  };
+function differing<T extends object>(before: readonly T[], after: readonly T[]): Differing<T> {
+  if (before === after) return { before: [], after: [] };
+  const shorter = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shorter && before[start] === after[start]) start++;
+  let end = 0;
+  while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++;
+  let old = before.slice(start, before.length - end);
+  let now = after.slice(start, after.length - end);
+  if (old.length === now.length) {
+    // Nothing came or went, as far as one can see: most are still at their places.
+    const [oldAligned, nowAligned] = [old, now];
+    old = oldAligned.filter((one, i) => one !== nowAligned[i]);
+    now = nowAligned.filter((one, i) => one !== oldAligned[i]);
+  }
+  const oldOnes = new Set(old);
+  const nowOnes = new Set(now);
+  return { before: old.filter((one) => !nowOnes.has(one)), after: now.filter((one) => !oldOnes.has(one)) };
 }
 
 function changedFields<T extends object>(a: T, b: T, names: readonly (keyof T & string)[]): (keyof T & string)[] {
   return names.filter((name) => !same(a[name], b[name]));
 }
 
-type ObjectComparison = (a: object, b: object) => boolean;
+type PolicyComparison = (a: DesiredPeer['policy'], b: DesiredPeer['policy']) => readonly string[];
 
-function changedPolicyFields(a: DesiredPeer['policy'], b: DesiredPeer['policy'], isSame: ObjectComparison): string[] {
-  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])] as (keyof DesiredPeer['policy'])[];
-  return names.filter((name) => {
-    const before = a[name];
-    const after = b[name];
-    if (typeof before !== 'object' || typeof after !== 'object' || before === null || after === null) {
-      return !Object.is(before, after);
+/** Names of fields that differ, remembered for one diff: thousands of sessions share a few policy objects. */
+function policyComparison(): PolicyComparison {
+  const answers = new Map<object, Map<object, readonly string[]>>();
+  return (a, b) => {
+    if (a === b) return [];
+    let known = answers.get(a);
+    if (known === undefined) {
+      known = new Map();
+      answers.set(a, known);
     }
-    return !(
-      isSame(before['ipv4-unicast'], after['ipv4-unicast']) && isSame(before['ipv6-unicast'], after['ipv6-unicast'])
-    );
-  });
+    let fields = known.get(b);
+    if (fields === undefined) {
+      const names = [...new Set([...Object.keys(a), ...Object.keys(b)])] as (keyof DesiredPeer['policy'])[];
+      fields = changedFields(a, b, names);
+      known.set(b, fields);
+    }
+    return fields;
+  };
 }
 
 /** Steps of one diff, gathered by when their turn is. */
@@ -156,9 +158,10 @@ function planListen(plan: Plan, running: DesiredState, desired: DesiredState): v
 }
 
 function planOriginated(plan: Plan, running: DesiredState, desired: DesiredState): void {
-  const before = new Map(running.originated.map((route) => [route.prefix, route]));
-  const after = new Map(desired.originated.map((route) => [route.prefix, route]));
-  for (const route of desired.originated) {
+  const changed = differing(running.originated, desired.originated);
+  const before = new Map(changed.before.map((route) => [route.prefix, route]));
+  const after = new Set(changed.after.map((route) => route.prefix));
+  for (const route of changed.after) {
     const old = before.get(route.prefix);
     if (old === undefined) {
       const reason = `originate ${route.prefix} for ${route.origin}`;
@@ -170,7 +173,7 @@ function planOriginated(plan: Plan, running: DesiredState, desired: DesiredState
       plan.routesAdded.push({ kind: 'originate-replace', impact, reason, route });
     }
   }
-  for (const { prefix, origin } of running.originated) {
+  for (const { prefix, origin } of changed.before) {
     if (after.has(prefix)) continue;
     const reason = `no longer originate ${prefix} for ${origin}`;
     plan.routesRemoved.push({ kind: 'originate-remove', impact: 'soft', reason, prefix });
@@ -178,9 +181,9 @@ function planOriginated(plan: Plan, running: DesiredState, desired: DesiredState
 }
 
 /** Addresses of peers that a session comes up with that did not run there under that name before. */
-function addressesTaken(before: ReadonlyMap<string, DesiredPeer>, desired: DesiredState): Set<string> {
+function addressesTaken(before: ReadonlyMap<string, DesiredPeer>, after: readonly DesiredPeer[]): Set<string> {
   const taken = new Set<string>();
-  for (const { session } of desired.peers) {
+  for (const { session } of after) {
     const old = before.get(session.name)?.session;
     const isThere =
       old?.enabled === true && old.peerAddress === session.peerAddress && old.peerPort === session.peerPort;
@@ -189,17 +192,20 @@ function addressesTaken(before: ReadonlyMap<string, DesiredPeer>, desired: Desir
   return taken;
 }
 
+const UNCHANGED: Pick<ConfigChange, 'fields' | 'resetFields'> = { fields: [], resetFields: [] };
+
 function planChangedPeer(
   plan: Plan,
   old: DesiredPeer,
   peer: DesiredPeer,
   taken: ReadonlySet<string>,
-  isSame: ObjectComparison,
+  comparePolicies: PolicyComparison,
 ): void {
   const { name } = peer.session;
+  const policy = comparePolicies(old.policy, peer.policy);
   // Which field ends a session is for the session machine to say (bgp/fsm/config-change.ts).
-  const { fields: changed, resetFields: restart } = compareConfigs(old.session, peer.session);
-  const policy = changedPolicyFields(old.policy, peer.policy, isSame);
+  const { fields: changed, resetFields: restart } =
+    old.session === peer.session ? UNCHANGED : compareConfigs(old.session, peer.session);
   if (restart.length > 0) {
     // A session that is down on both sides of the change has nothing to lose.
     const impact = old.session.enabled ? 'reset' : 'hitless';
@@ -222,22 +228,39 @@ function planChangedPeer(
   }
 }
 
+const NONE_TAKEN: ReadonlySet<string> = new Set();
+
+/** Peers at the same place with the same session are dealt with at once: a rule that changes changes all of them. */
+function withoutSameSessions(
+  changed: Differing<DesiredPeer>,
+  deal: (old: DesiredPeer, peer: DesiredPeer) => void,
+): Differing<DesiredPeer> {
+  const { before, after } = changed;
+  if (before.length !== after.length) return changed;
+  const isSame = (i: number): boolean => before[i].session === after[i].session;
+  for (let i = 0; i < after.length; i++) if (isSame(i)) deal(before[i], after[i]);
+  return { before: before.filter((_, i) => !isSame(i)), after: after.filter((_, i) => !isSame(i)) };
+}
+
 function planPeers(plan: Plan, running: DesiredState, desired: DesiredState): void {
-  const isSame = rememberingSame();
-  const before = new Map(running.peers.map((peer) => [peer.session.name, peer]));
-  const after = new Map(desired.peers.map((peer) => [peer.session.name, peer]));
-  const taken = addressesTaken(before, desired);
+  const comparePolicies = policyComparison();
+  const changed = withoutSameSessions(differing(running.peers, desired.peers), (old, peer) =>
+    planChangedPeer(plan, old, peer, NONE_TAKEN, comparePolicies),
+  );
+  const before = new Map(changed.before.map((peer) => [peer.session.name, peer]));
+  const after = new Set(changed.after.map((peer) => peer.session.name));
+  const taken = addressesTaken(before, changed.after);
   const leaving = new Map<string, DesiredPeer[]>();
-  for (const peer of running.peers) {
+  for (const peer of changed.before) {
     if (after.has(peer.session.name)) continue;
     const address = peer.session.peerAddress;
     leaving.set(address, [...(leaving.get(address) ?? []), peer]);
   }
-  for (const peer of desired.peers) {
+  for (const peer of changed.after) {
     const { name, peerAddress } = peer.session;
     const old = before.get(name);
     if (old !== undefined) {
-      planChangedPeer(plan, old, peer, taken, isSame);
+      planChangedPeer(plan, old, peer, taken, comparePolicies);
       continue;
     }
     const replaced = leaving.get(peerAddress)?.shift();

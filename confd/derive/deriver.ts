@@ -136,8 +136,7 @@ export class Deriver {
     const haveRulesChanged = this.#watchPolicies.changed(context, blocks, pools, services, versions.filters);
     if (this.#policies === null) this.#policies = new PeerPolicies(inputs);
     else if (haveRulesChanged) {
-      this.#policies.refresh(inputs, this.#peers.choices);
-      this.#peers.attachPolicies(this.#policies);
+      this.#peers.replacePolicies(this.#policies.refresh(inputs, this.#peers.policiesInUse()));
     }
     this.#peers.refresh(context, isNewContext, this.#policies);
 

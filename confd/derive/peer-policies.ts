@@ -50,20 +50,28 @@ export class PeerPolicies {
     return config;
   }
 
-  /** Takes new rules. Choices that are not among those `used` are forgotten. */
-  refresh(inputs: PolicyInputs, used: ReadonlySet<PolicyChoice>): void {
+  /**
+   * Takes new rules; the result says which policies are to be replaced, and by what. What is not among those `used` is
+   * forgotten.
+   */
+  refresh(inputs: PolicyInputs, used: ReadonlySet<PeerPolicyConfig>): ReadonlyMap<PeerPolicyConfig, PeerPolicyConfig> {
     this.#inputs = inputs;
     for (const [key, choice] of this.#choices) {
-      if (used.has(choice)) continue;
+      const config = this.#configs.get(choice);
+      if (config !== undefined && used.has(config)) continue;
       this.#choices.delete(key);
       this.#configs.delete(choice);
     }
     const before = new Map(this.#policies);
     this.#policies.clear();
+    const replaced = new Map<PeerPolicyConfig, PeerPolicyConfig>();
     for (const [choice, config] of this.#configs) {
       const next = this.#make(choice, before);
-      if (!same(config, next)) this.#configs.set(choice, next);
+      if (same(config, next)) continue;
+      this.#configs.set(choice, next);
+      replaced.set(config, next);
     }
+    return replaced;
   }
 
   #make(choice: PolicyChoice, before?: ReadonlyMap<string, Policy>): PeerPolicyConfig {

@@ -8,6 +8,7 @@
  */
 
 import { FAMILY_NAMES, type FamilyName } from '../../bgp/family.ts';
+import type { PeerPolicyConfig } from '../../rib/peer-policy.ts';
 import type { DesiredPeer, OriginatedRoute } from '../desired-state.ts';
 import { nodeConfigurationName } from '../model/bgp-configuration.ts';
 import type { BgpPeerResource } from '../model/bgp-peer.ts';
@@ -21,7 +22,7 @@ import { meshEntries } from './mesh.ts';
 import { addressesOf } from './node-index.ts';
 import { type PeerEntry, workloadAddress } from './peer-entry.ts';
 import { PeerIndex, remoteSide } from './peer-index.ts';
-import type { PeerPolicies, PolicyChoice } from './peer-policies.ts';
+import type { PeerPolicies } from './peer-policies.ts';
 import { explicitEntries } from './peers.ts';
 import { type DerivedSession, deriveSessions } from './sessions.ts';
 import { SortedTable } from './sorted-table.ts';
@@ -44,7 +45,6 @@ export class PeerStage {
 
   readonly #conditions: ConditionTable;
   readonly #groups = new Map<string, AddressGroup>();
-  readonly #choices = new Map<string, PolicyChoice>();
   readonly #peers = new SortedTable<DesiredPeer>();
   readonly #sessionCount = { 'ipv4-unicast': 0, 'ipv6-unicast': 0 };
   readonly #workloads = new Map<string, readonly WorkloadEndpointResource[]>();
@@ -66,9 +66,9 @@ export class PeerStage {
     return this.#sessionCount[family] > 0;
   }
 
-  /** What the policies of the present sessions are made for. */
-  get choices(): ReadonlySet<PolicyChoice> {
-    return new Set(this.#choices.values());
+  /** The policies of the present sessions. */
+  policiesInUse(): ReadonlySet<PeerPolicyConfig> {
+    return new Set(this.peers.map((peer) => peer.policy));
   }
 
   note(change: ResourceChange, nodeAddresses: (name: string) => readonly string[]): void {
@@ -128,12 +128,12 @@ export class PeerStage {
     this.#isAllDirty = false;
   }
 
-  /** Gives every session the policy that its choice now stands for. */
-  attachPolicies(policies: PeerPolicies): void {
+  /** Gives sessions another policy for the one that they have. */
+  replacePolicies(replaced: ReadonlyMap<PeerPolicyConfig, PeerPolicyConfig>): void {
+    if (replaced.size === 0) return;
     this.#peers.replaceAll((peer) => {
-      const choice = this.#choices.get(peer.session.name);
-      const policy = choice === undefined ? peer.policy : policies.configOf(choice);
-      return policy === peer.policy ? peer : { session: peer.session, policy };
+      const policy = replaced.get(peer.policy);
+      return policy === undefined ? peer : { session: peer.session, policy };
     });
   }
 
@@ -191,7 +191,6 @@ export class PeerStage {
     for (const { session } of before) {
       if (!after.some((one) => one.session.name === session.name)) {
         this.#peers.delete(session.name);
-        this.#choices.delete(session.name);
       }
       this.#sessionCount[session.families[0]]--;
     }
@@ -199,7 +198,6 @@ export class PeerStage {
       const old = this.#peers.get(session.name);
       const policy = policies.configOf(choice);
       this.#sessionCount[session.families[0]]++;
-      this.#choices.set(session.name, choice);
       const isSameSession = old !== undefined && same(old.session, session);
       if (isSameSession && old.policy === policy) continue;
       this.#peers.set(session.name, { session: isSameSession ? old.session : session, policy });
