@@ -172,6 +172,7 @@ describeInterop('an OPEN that is not acceptable', [], () => {
   const good = { as: THEIR_AS, holdTimeSeconds: 90, routerId: '9.9.9.9' };
   test.each([
     { what: 'another AS than configured', fields: { ...good, as: 65099 }, notification: '2/2' },
+    { what: 'AS 0 (RFC 7607)', fields: { ...good, as: 0 }, notification: '2/2' },
     { what: 'hold time 1', fields: { ...good, holdTimeSeconds: 1 }, notification: '2/6' },
     { what: 'hold time 2', fields: { ...good, holdTimeSeconds: 2 }, notification: '2/6' },
     { what: 'BGP Identifier 0.0.0.0', fields: { ...good, routerId: '0.0.0.0' }, notification: '2/3' },
@@ -182,14 +183,24 @@ describeInterop('an OPEN that is not acceptable', [], () => {
     expect((await scene.peregrine.session(scene.them)).isEstablished).toBe(false);
   });
 
-  test('unknown capabilities: accepted all the same', async () => {
-    // Code 239 is for experiments (RFC 8810).
-    const capabilities = Buffer.from([239, 3, 1, 2, 3]);
-    const connection = await openWhenIdleHoldIsOver(scene, { ...good, capabilities });
+  // Code 239 is for experiments (RFC 8810).
+  const unknown = Buffer.from([239, 3, 1, 2, 3]);
+  test.each([
+    { what: 'unknown capabilities', fields: { ...good, capabilities: unknown } },
+    { what: 'the extended format of RFC 9072', fields: { ...good, isExtended: true } },
+  ])('$what: accepted all the same', async ({ fields }) => {
+    const connection = await openWhenIdleHoldIsOver(scene, fields);
     connection.send(keepaliveOctets());
     await waitUntil('established', DEADLINE_MS, () => scene.peregrine.session(scene.them), isUp);
     const peer = await peerView(scene.peregrine.context, scene.them);
     expect(peer.negotiated).not.toBeNull();
+    connection.end();
+    await waitUntil(
+      'down again',
+      DEADLINE_MS,
+      () => scene.peregrine.session(scene.them),
+      (status) => !isUp(status),
+    );
   });
 
   /** After each error Peregrine refuses the peer for a moment; a connection counts when OPEN has come on it. */

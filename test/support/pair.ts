@@ -45,6 +45,8 @@ export interface PairOptions {
   readonly peregrineNetworks?: readonly Announcement[];
   readonly foreignNetworks?: readonly Announcement[];
   readonly kernel?: RouterConfig['kernel'];
+  /** The same for both, instead of their IPv4 addresses. */
+  readonly routerId?: string;
   /** Both listen on this TCP port and connect to it. */
   readonly port?: number;
 }
@@ -96,7 +98,7 @@ export class Pair {
     const startUs = () =>
       startRouter('peregrine', lab, us, {
         localAs: ourAs,
-        routerId: us.ipv4,
+        routerId: options.routerId ?? us.ipv4,
         neighbours: sessions(us, them, { passive: options.dials === 'foreign', ...options.peregrine }, foreignAs),
         networks: options.peregrineNetworks ?? [],
         ...common,
@@ -105,7 +107,7 @@ export class Pair {
     const startThem = () =>
       startRouter(options.kind, lab, them, {
         localAs: foreignAs,
-        routerId: them.ipv4,
+        routerId: options.routerId ?? them.ipv4,
         neighbours: sessions(them, us, { passive: options.dials === 'peregrine', ...options.foreign }, ourAs),
         networks: options.foreignNetworks ?? [],
         ...common,

@@ -38,6 +38,8 @@ export interface OpenFields {
   readonly routerId: string;
   /** Octets of further capabilities (code, length, value), after IPv4 unicast and four-octet AS. */
   readonly capabilities?: Buffer;
+  /** RFC 9072: optional parameters with two-octet lengths. */
+  readonly isExtended?: boolean;
 }
 
 /** RFC 4271 4.1: a whole message of that type around the body. */
@@ -61,15 +63,15 @@ export function openOctets(fields: OpenFields): Buffer {
     asOctets,
     fields.capabilities ?? Buffer.alloc(0),
   ]);
-  const body = Buffer.alloc(12);
+  const parameters = fields.isExtended
+    ? [255, 255, 0, capabilities.length + 3, 2, 0, capabilities.length]
+    : [capabilities.length + 2, 2, capabilities.length];
+  const body = Buffer.alloc(9);
   body[0] = 4;
   body.writeUInt16BE(fields.as > 0xffff ? AS_TRANS : fields.as, 1);
   body.writeUInt16BE(fields.holdTimeSeconds, 3);
   Buffer.from(fields.routerId.split('.').map(Number)).copy(body, 5);
-  body[9] = capabilities.length + 2;
-  body[10] = 2;
-  body[11] = capabilities.length;
-  return messageOctets(OPEN, Buffer.concat([body, capabilities]));
+  return messageOctets(OPEN, Buffer.concat([body, Buffer.from(parameters), capabilities]));
 }
 
 /** An eBGP UPDATE that announces IPv4 prefixes of whole octets (`198.51.100.0/24`), four-octet AS numbers. */

@@ -124,6 +124,7 @@ function channelOf(family: Family): string {
 function attributes(network: Announcement): string {
   const origin = { igp: 'ORIGIN_IGP', egp: 'ORIGIN_EGP', incomplete: 'ORIGIN_INCOMPLETE' }[network.origin];
   const set = [`bgp_origin = ${origin};`];
+  if (network.nextHop !== null) set.push(`bgp_next_hop = ${network.nextHop};`);
   if (network.med !== null) set.push(`bgp_med = ${network.med};`);
   if (network.localPref !== null) set.push(`bgp_local_pref = ${network.localPref};`);
   for (const community of network.communities) set.push(`bgp_community.add((${community.replace(':', ',')}));`);
@@ -154,6 +155,7 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour, index: numb
   if (neighbour.password !== null) lines.push(`  password "${neighbour.password}";`);
   if (neighbour.gtsm) lines.push('  ttl security on;');
   if (neighbour.reflectorClient) lines.push('  rr client;', `  rr cluster id ${config.routerId};`);
+  lines.push(...neighbour.words);
   for (const family of neighbour.families) {
     const channel = channelOf(family);
     lines.push(`  ${channel} {`, '    import all;', `    export filter to_neighbour_${channel};`);

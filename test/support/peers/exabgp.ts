@@ -129,7 +129,7 @@ function nextHopOf(router: RouterContext, prefix: string, { extendedNextHop }: N
 }
 
 function routeWords(router: RouterContext, network: Announcement, neighbour: Neighbour): string {
-  const nextHop = nextHopOf(router, network.prefix, neighbour);
+  const nextHop = network.nextHop ?? nextHopOf(router, network.prefix, neighbour);
   const words = [network.prefix, `next-hop ${nextHop}`, `origin ${network.origin}`];
   if (network.med !== null) words.push(`med ${network.med}`);
   if (network.localPref !== null) words.push(`local-preference ${network.localPref}`);
@@ -160,6 +160,7 @@ function renderExabgp(router: RouterContext): string {
       ...(neighbour.multihopTtl === null ? [] : [`  outgoing-ttl ${neighbour.multihopTtl};`]),
       ...(neighbour.password === null ? [] : [`  md5-password "${neighbour.password}";`]),
       ...(neighbour.gtsm ? ['  incoming-ttl 255;', '  outgoing-ttl 255;'] : []),
+      ...neighbour.words,
       '  capability {',
       `    asn4 ${neighbour.fourOctetAs ? 'enable' : 'disable'};`,
       '    route-refresh enable;',

@@ -176,6 +176,10 @@ function routeMapName(network: Announcement): string {
 
 function routeMap(network: Announcement): readonly string[] {
   const lines = [`route-map ${routeMapName(network)} permit 10`, `set origin ${network.origin}`];
+  if (network.nextHop !== null)
+    lines.push(
+      `set ${familyOf(network.prefix) === 'ipv4-unicast' ? 'ip next-hop' : 'ipv6 next-hop global'} ${network.nextHop}`,
+    );
   if (network.med !== null) lines.push(`set metric ${network.med}`);
   if (network.localPref !== null) lines.push(`set local-preference ${network.localPref}`);
   if (network.communities.length > 0) lines.push(`set community ${network.communities.join(' ')}`);
@@ -253,7 +257,7 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour): readonly s
   if (neighbour.extendedNextHop) lines.push(say('capability extended-nexthop'));
   if (neighbour.multihopTtl !== null) lines.push(say(`ebgp-multihop ${neighbour.multihopTtl}`));
   else if (neighbour.as !== config.localAs && !neighbour.gtsm) lines.push(say('disable-connected-check'));
-  return lines;
+  return [...lines, ...neighbour.words.map(say)];
 }
 
 function routeFrom(prefix: string, path: FrrPath): ReceivedRoute {

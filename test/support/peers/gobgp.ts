@@ -141,6 +141,7 @@ function afi(family: Family): string {
 
 async function announce(router: RouterContext, network: Announcement): Promise<void> {
   const words = ['global', 'rib', 'add', '-a', afi(familyOf(network.prefix)), network.prefix, 'origin', network.origin];
+  if (network.nextHop !== null) words.push('nexthop', network.nextHop);
   if (network.med !== null) words.push('med', String(network.med));
   if (network.localPref !== null) words.push('local-pref', String(network.localPref));
   if (network.communities.length > 0) words.push('community', network.communities.join(','));
@@ -166,6 +167,7 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour): readonly s
   if (neighbour.localAs !== null) lines.push(`local-as = ${neighbour.localAs}`);
   if (neighbour.password !== null) lines.push(`auth-password = "${neighbour.password}"`);
   lines.push(
+    ...neighbour.words,
     '[neighbors.transport.config]',
     `local-address = "${addressWithLink(neighbour.localAddress, neighbour)}"`,
     `remote-port = ${neighbour.port}`,

@@ -139,7 +139,8 @@ function renderOpenbgpd(router: RouterContext): string {
 function renderNetwork(router: RouterContext, network: Announcement): string {
   const set = [`origin ${network.origin}`];
   // Left alone, it announces ::1 for IPv6 routes of a session over IPv4.
-  if (familyOf(network.prefix) === 'ipv6-unicast') set.push(`nexthop ${router.namespace.ipv6}`);
+  const nextHop = network.nextHop ?? (familyOf(network.prefix) === 'ipv6-unicast' ? router.namespace.ipv6 : null);
+  if (nextHop !== null) set.push(`nexthop ${nextHop}`);
   if (network.med !== null) set.push(`med ${network.med}`);
   if (network.localPref !== null) set.push(`localpref ${network.localPref}`);
   for (const community of network.communities) set.push(`community ${community}`);
@@ -172,7 +173,7 @@ function renderNeighbour(neighbour: Neighbour): readonly string[] {
   if (neighbour.password !== null) lines.push(`  tcp md5sig password "${neighbour.password}"`);
   if (neighbour.gtsm) lines.push('  ttl-security yes');
   if (neighbour.reflectorClient) lines.push('  route-reflector');
-  return [...lines, '}'];
+  return [...lines, ...neighbour.words, '}'];
 }
 
 function routeFrom(route: OpenbgpdRoute): ReceivedRoute {

@@ -180,6 +180,7 @@ function peerEntry(neighbour: Neighbour): object {
 }
 
 function statement(network: Announcement): object {
+  if (network.nextHop !== null) throw new Error('what Peregrine originates has our own next hop');
   if (network.origin !== 'igp') throw new Error('what Peregrine originates has ORIGIN IGP');
   const communities = [...network.communities, ...network.largeCommunities, ...network.extendedCommunities];
   return {

@@ -15,6 +15,8 @@ export type Origin = 'igp' | 'egp' | 'incomplete';
 
 export interface Announcement {
   readonly prefix: string;
+  /** Of another router; null: the announcing router's own address. Peregrine does not have this. */
+  readonly nextHop: string | null;
   readonly origin: Origin;
   readonly med: number | null;
   readonly localPref: number | null;
@@ -71,6 +73,8 @@ export interface Neighbour {
   readonly extendedNextHop: boolean;
   /** AS to show this neighbour instead of our own; of eBGP. */
   readonly localAs: number | null;
+  /** Lines about this neighbour in the foreign daemon's own words. */
+  readonly words: readonly string[];
   /** Further fields of the peer in Peregrine's file (docs/stand-alone.md); other daemons know nothing of them. */
   readonly peregrine: { readonly [field: string]: unknown };
 }
@@ -148,6 +152,7 @@ const NEIGHBOUR_DEFAULTS = {
   interface: null,
   extendedNextHop: false,
   localAs: null,
+  words: [],
   peregrine: {},
 } as const satisfies Partial<Neighbour>;
 
@@ -162,6 +167,7 @@ export function neighbour(
 export function announcement(prefix: string, given: Partial<Announcement> = {}): Announcement {
   return {
     prefix,
+    nextHop: null,
     origin: 'igp',
     med: null,
     localPref: null,
