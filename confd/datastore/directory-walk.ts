@@ -25,6 +25,8 @@ export interface WatchedDirectory {
 export interface WalkFailure {
   /** Path below the root; empty: the root itself. */
   readonly path: string;
+  /** Such as `ENOENT`; empty when it is not the file system that failed. */
+  readonly code: string;
   readonly message: string;
 }
 
@@ -37,7 +39,14 @@ export interface Walk {
   readonly failures: readonly WalkFailure[];
 }
 
-const RESOURCE_FILE = /\.(ya?ml|json)$/i;
+/** Which part of a tree matters. */
+export interface WalkScope {
+  /** Whether a file is one of those that matter; `path` is below the root. */
+  readonly accepts: (path: string) => boolean;
+  /** Directories below the root are looked into. */
+  readonly isRecursive: boolean;
+}
+
 /** Deeper trees are loops or mistakes. */
 const MAX_DEPTH = 64;
 
@@ -61,13 +70,13 @@ export function signatureOf(stats: BigIntStats): string {
 }
 
 /** Looks at everything below `root`. Never fails: what cannot be read is in `failures`. */
-export async function walkDirectory(root: string): Promise<Walk> {
+export async function walkDirectory(root: string, scope: WalkScope): Promise<Walk> {
   const files = new Map<string, FoundFile>();
   const directories = new Map<string, WatchedDirectory>();
   const failures: WalkFailure[] = [];
 
   const fail = (path: string, error: unknown): void => {
-    failures.push({ path, message: errorMessage(error) });
+    failures.push({ path, code: errorCode(error), message: errorMessage(error) });
   };
 
   const watchHolder = async (directory: string, only: string | null): Promise<void> => {
@@ -90,10 +99,11 @@ export async function walkDirectory(root: string): Promise<Walk> {
       return;
     }
     if (stats.isDirectory()) {
+      if (!scope.isRecursive) return;
       if (ancestors.includes(identityOf(stats))) return;
       if (ancestors.length >= MAX_DEPTH) fail(path, new Error(`more than ${MAX_DEPTH} directories deep`));
       else await visitDirectory(path, stats, ancestors);
-    } else if (stats.isFile() && RESOURCE_FILE.test(path)) {
+    } else if (stats.isFile() && scope.accepts(path)) {
       files.set(path, { signature: signatureOf(stats) });
       if (isLink) await watchHolder(dirname(await realpath(absolute).catch(() => absolute)), null);
     }
@@ -117,7 +127,7 @@ export async function walkDirectory(root: string): Promise<Walk> {
   try {
     const stats = await stat(root, { bigint: true });
     if (stats.isDirectory()) await visitDirectory('', stats, []);
-    else failures.push({ path: '', message: `${root} is not a directory` });
+    else failures.push({ path: '', code: 'ENOTDIR', message: `${root} is not a directory` });
   } catch (error) {
     fail('', error);
   }

@@ -2,41 +2,13 @@ import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ManualTimers, until } from '../../test/support/manual-timers.ts';
 import { type ResourceBatch, ResourceStore } from '../resource-store.ts';
-import type { DatastoreListener, DatastoreStatus, Timers } from './datastore.ts';
+import type { DatastoreListener, DatastoreStatus } from './datastore.ts';
 import { DirectoryDatastore } from './directory.ts';
 
 const DEBOUNCE_MS = 50;
 const RESCAN_MS = 30_000;
-
-/** Time passes when the test says so. */
-class ManualTimers implements Timers {
-  readonly pending: { readonly milliseconds: number; readonly callback: () => void }[] = [];
-
-  schedule(milliseconds: number, callback: () => void): () => void {
-    const entry = { milliseconds, callback };
-    this.pending.push(entry);
-    return () => {
-      const at = this.pending.indexOf(entry);
-      if (at >= 0) this.pending.splice(at, 1);
-    };
-  }
-
-  /** Waits until a timer of this length runs, and lets it expire. */
-  async expire(milliseconds: number): Promise<void> {
-    await until(() => this.pending.some((entry) => entry.milliseconds === milliseconds));
-    const at = this.pending.findIndex((entry) => entry.milliseconds === milliseconds);
-    this.pending.splice(at, 1)[0].callback();
-  }
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000; i++) {
-    if (holds()) return;
-    await new Promise((done) => setTimeout(done, 5));
-  }
-  throw new Error('waited in vain');
-}
 
 class Recorder implements DatastoreListener {
   readonly log: (ResourceBatch | DatastoreStatus)[] = [];

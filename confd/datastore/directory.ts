@@ -18,10 +18,18 @@ import {
   errorMessage,
   signatureOf,
   type Walk,
+  type WalkScope,
   type WatchedDirectory,
   walkDirectory,
 } from './directory-walk.ts';
-import { type Claim, eventsBetween, type FileClaims, mergeClaims, readClaims } from './resource-files.ts';
+import {
+  type Claim,
+  eventsBetween,
+  type FileClaims,
+  mergeClaims,
+  type ReadOutcome,
+  readClaims,
+} from './resource-files.ts';
 import { SYSTEM_TIMERS } from './system-timers.ts';
 
 export interface DirectoryOptions {
@@ -30,9 +38,32 @@ export interface DirectoryOptions {
   /** Time between looks when no event comes. */
   readonly rescanMs: number;
   readonly timers: Timers;
+  /** What is in the files. */
+  readonly format: DirectoryFormat;
 }
 
-export const DIRECTORY_DEFAULTS: DirectoryOptions = { debounceMs: 50, rescanMs: 30_000, timers: SYSTEM_TIMERS };
+/** How a kind of directory is read. */
+export interface DirectoryFormat extends WalkScope {
+  /** What the text of a file says; `path` is the full one, for people. */
+  readonly read: (path: string, text: string) => ReadOutcome;
+  /** A directory that is not there: nothing to be had, or nothing in it. */
+  readonly missing: 'unreachable' | 'empty';
+}
+
+/** Resources as YAML or JSON, in any layout. */
+export const RESOURCE_FORMAT: DirectoryFormat = {
+  accepts: (path) => /\.(ya?ml|json)$/i.test(path),
+  isRecursive: true,
+  read: readClaims,
+  missing: 'unreachable',
+};
+
+export const DIRECTORY_DEFAULTS: DirectoryOptions = {
+  debounceMs: 50,
+  rescanMs: 30_000,
+  timers: SYSTEM_TIMERS,
+  format: RESOURCE_FORMAT,
+};
 
 /** A steady stream of events delays a look by at most this many quiet times. */
 const MAX_POSTPONEMENTS = 10;
@@ -129,13 +160,16 @@ export class DirectoryDatastore implements Datastore {
   }
 
   async #compare(): Promise<void> {
-    let walk = await walkDirectory(this.#root);
+    const { format } = this.#options;
+    let walk = await walkDirectory(this.#root, format);
     // What changed between the walk and the watch of a new directory would be missed.
     for (let round = 0; round < MAX_WALKS && !this.#isStopped && this.#watchDirectories(walk); round++) {
-      walk = await walkDirectory(this.#root);
+      walk = await walkDirectory(this.#root, format);
     }
     const rootFailure = walk.failures.find((failure) => failure.path === '');
-    if (rootFailure !== undefined) {
+    const isEmpty = rootFailure?.code === 'ENOENT' && format.missing === 'empty';
+    if (isEmpty) walk = { ...walk, failures: [] };
+    else if (rootFailure !== undefined) {
       this.#setStatus({ phase: 'unreachable', message: rootFailure.message, revision: this.#status.revision });
       return;
     }
@@ -216,7 +250,7 @@ export class DirectoryDatastore implements Datastore {
       }
       const octets = await readFile(absolute);
       if (signatureOf(await stat(absolute, { bigint: true })) !== signature) return 'changing';
-      const outcome = readClaims(absolute, octets.toString('utf8'));
+      const outcome = this.#options.format.read(absolute, octets.toString('utf8'));
       if (!outcome.ok) return keep(outcome.conditions);
       const contentHash = createHash('sha256').update(octets).digest('hex');
       return { signature, claims: outcome.file, contentHash, problems: [] };
