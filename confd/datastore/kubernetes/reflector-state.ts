@@ -319,7 +319,9 @@ function onFailure(
           continueToken: '',
           health: 'listing',
         };
-        return wait(relist, Math.round(random() * relistSpreadMs));
+        // A server that forgets at once what it has just listed is not to be listed all the time.
+        const pauseMs = failures > 1 ? backoffMs(ERROR_BACKOFF, failures, random) : 0;
+        return wait(relist, Math.max(pauseMs, Math.round(random() * relistSpreadMs)));
       }
       // The rest of a listing is no longer kept: read it in one piece, which cannot happen to it again.
       return wait(
