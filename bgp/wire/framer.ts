@@ -1,7 +1,7 @@
 /**
- * From a TCP stream to whole messages (RFC 4271 §4.1): a receive buffer that the socket reads into and that is reused,
- * and the checks of the message header (RFC 4271 §6.1, lengths of RFC 8654). Nothing is copied when a chunk ends with a
- * whole message; a message that is cut off is moved to the front of the buffer once. Steady state allocates nothing.
+ * From a TCP stream to whole messages (RFC 4271 §4.1), and the checks of the message header (RFC 4271 §6.1, lengths of
+ * RFC 8654). Messages are read where the socket put them; only when one is cut off is it joined with the next chunk in
+ * a buffer, which is used again. An idle session holds no buffer at all.
  */
 
 import {
@@ -68,33 +68,41 @@ export function isNotification(octets: Uint8Array, start: number): boolean {
   return octets[start + 18] === MESSAGE_NOTIFICATION;
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** What `Framer.next` found. */
 export const FRAME_INCOMPLETE = 0;
 export const FRAME_MESSAGE = 1;
 export const FRAME_ERROR = 2;
 
+/** What the buffer for cut messages begins with, when it is needed at all. */
+const FIRST_CAPACITY_OCTETS = 4096;
+/** What it may keep when nothing is in it: enough for the rest of one chunk after another. */
+const KEPT_CAPACITY_OCTETS = 131072;
+
 /**
- * One per connection. Either read from the socket straight into `octets` at `writableStart` and then call
- * `received(count)`, or `push` a chunk. Then call `next()` until it does not return FRAME_MESSAGE; each message is
- * [messageStart, messageEnd) of `octets`, valid until the next `push`, `reserve` or `received`.
+ * One per connection. `push` a chunk, then call `next()` until it does not return FRAME_MESSAGE; each message is
+ * [messageStart, messageEnd) of `octets`, valid until the next `push`. The chunk itself is read as long as messages
+ * begin and end in it, so it must not be written to afterwards; only a message that is cut off is joined in a buffer.
  */
 export class Framer {
-  /** The receive buffer; fetch it again after `push` or `reserve`, which may replace it. */
-  octets: Uint8Array;
+  /** What is being read: the chunk, or the buffer; fetch it again after `push`. */
+  octets: Uint8Array = NOTHING;
   messageStart = 0;
   messageEnd = 0;
   /** Set when `next` returned FRAME_ERROR. The stream is unusable from there on. */
   error: NotificationError | null = null;
   /** 4096, or 65535 once both sides have offered RFC 8654. */
   maxMessageOctets = MAX_MESSAGE_OCTETS;
-  readonly #idleCapacity: number;
+  readonly #keptCapacity: number;
+  /** For cut messages; empty until there is one. */
+  #buffer: Uint8Array = NOTHING;
   #start = 0;
   #end = 0;
 
-  /** `capacityOctets` is what the buffer has at rest; it grows for large chunks and messages and shrinks when drained. */
-  constructor(capacityOctets = 65536) {
-    this.octets = new Uint8Array(capacityOctets);
-    this.#idleCapacity = capacityOctets;
+  /** @param keptCapacityOctets what the buffer for cut messages may keep while it is empty */
+  constructor(keptCapacityOctets = KEPT_CAPACITY_OCTETS) {
+    this.#keptCapacity = keptCapacityOctets;
   }
 
   /** Octets received and not yet returned as messages. */
@@ -102,44 +110,33 @@ export class Framer {
     return this.#end - this.#start;
   }
 
-  /** Where the next octets from the socket belong. */
-  get writableStart(): number {
-    return this.#end;
+  /** Octets that the framer holds memory for beyond the chunk at hand. */
+  get bufferOctets(): number {
+    return this.#buffer.length;
   }
 
-  /** Makes room for `count` more octets after `writableStart`; moves or grows the buffer when needed. */
-  reserve(count: number): void {
-    if (this.#start === this.#end) {
-      this.#start = 0;
-      this.#end = 0;
-      if (this.octets.length > this.#idleCapacity && count <= this.#idleCapacity)
-        this.octets = new Uint8Array(this.#idleCapacity);
-    }
-    if (this.octets.length - this.#end >= count) return;
-    const pending = this.#end - this.#start;
-    if (this.octets.length - pending >= count) {
-      this.octets.copyWithin(0, this.#start, this.#end);
-    } else {
-      let capacity = this.octets.length * 2;
-      while (capacity - pending < count) capacity *= 2;
-      const grown = new Uint8Array(capacity);
-      grown.set(this.octets.subarray(this.#start, this.#end));
-      this.octets = grown;
-    }
-    this.#start = 0;
-    this.#end = pending;
-  }
-
-  /** `count` octets have been written at `writableStart`. */
-  received(count: number): void {
-    this.#end += count;
-  }
-
-  /** Copies a chunk into the buffer. */
   push(chunk: Uint8Array): void {
-    this.reserve(chunk.length);
-    this.octets.set(chunk, this.#end);
-    this.#end += chunk.length;
+    const pending = this.#end - this.#start;
+    if (pending === 0) {
+      if (this.#buffer.length > this.#keptCapacity) this.#buffer = NOTHING;
+      this.octets = chunk;
+      this.#start = 0;
+      this.#end = chunk.length;
+      return;
+    }
+    const need = pending + chunk.length;
+    const before = this.octets;
+    if (this.#buffer.length < need) {
+      let capacity = Math.max(FIRST_CAPACITY_OCTETS, this.#buffer.length);
+      while (capacity < need) capacity *= 2;
+      this.#buffer = new Uint8Array(capacity);
+    }
+    if (before === this.#buffer) before.copyWithin(0, this.#start, this.#end);
+    else this.#buffer.set(before.subarray(this.#start, this.#end));
+    this.#buffer.set(chunk, pending);
+    this.octets = this.#buffer;
+    this.#start = 0;
+    this.#end = need;
   }
 
   /** Advances to the next message: FRAME_MESSAGE, FRAME_INCOMPLETE or FRAME_ERROR. */
