@@ -58,6 +58,8 @@ export class Speaker implements PeerHost, ApiSource {
   readonly #listeners: Listeners;
   readonly #views: SpeakerViews;
   #stale: StaleKernelRoutes | null = null;
+  /** Made when it is asked for; null after peers have changed. */
+  #byAddress: Map<string, PeerDriver[]> | null = null;
   /** States are applied one after the other. */
   #applying: Promise<unknown> = Promise.resolve();
 
@@ -117,11 +119,13 @@ export class Speaker implements PeerHost, ApiSource {
     const isFirst = running.revision === '';
     const changes = diff(running, desired);
     const regroup: PeerDriver[] = [];
+    this.#byAddress = null;
     for (const change of changes) {
       const quiet = isFirst || change.kind === 'metadata';
       this.log[quiet ? 'debug' : 'info']('APPLY', { change: change.kind, impact: change.impact }, change.reason);
       await this.#applyChange(core, change, regroup);
     }
+    this.#byAddress = null;
     core.regroup(regroup);
     this.running = desired;
     this.log.setLevel(desired.logLevel);
@@ -257,13 +261,23 @@ export class Speaker implements PeerHost, ApiSource {
 
   /** Link-local peers are known by `address%interface`; of several peers with one address the first by name comes. */
   #peerAt(address: string): PeerDriver | null {
-    for (const driver of this.drivers.values()) {
-      const { peerAddress, interfaceName, enabled } = driver.config;
-      if (!enabled || driver.isDisabled) continue;
-      const isLinkLocal = address.includes('%');
-      if ((isLinkLocal ? `${peerAddress}%${interfaceName}` : peerAddress) === address) return driver;
+    this.#byAddress ??= this.#indexByAddress();
+    for (const driver of this.#byAddress.get(address) ?? []) {
+      if (driver.config.enabled && !driver.isDisabled) return driver;
     }
     return null;
+  }
+
+  #indexByAddress(): Map<string, PeerDriver[]> {
+    const index = new Map<string, PeerDriver[]>();
+    const sorted = [...this.drivers.values()].sort((x, y) => (x.name < y.name ? -1 : 1));
+    for (const driver of sorted) {
+      const { peerAddress, interfaceName } = driver.config;
+      const isLinkLocal = /^fe[89ab]/.test(peerAddress);
+      const key = isLinkLocal ? `${peerAddress}%${interfaceName}` : peerAddress;
+      index.set(key, [...(index.get(key) ?? []), driver]);
+    }
+    return index;
   }
 
   /**
