@@ -16,6 +16,7 @@ import { waitUntil } from './wait-for.ts';
 
 export const PEREGRINE_MAIN = fileURLToPath(new URL('../../dist/peregrine.js', import.meta.url));
 const START_DEADLINE_MS = 15_000;
+const COMMAND_DEADLINE_MS = 30_000;
 const RELOAD_DEADLINE_MS = 10_000;
 
 export interface CommandOutcome {
@@ -41,7 +42,14 @@ function runToEnd(
   options: { cwd?: string; env?: NodeJS.ProcessEnv },
 ): Promise<CommandOutcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(argv[0], argv.slice(1), { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    // What should end by itself and does not must outlive neither the test nor its process.
+    const command = ['setpriv', '--pdeathsig', 'KILL', '--', ...argv];
+    const child = spawn(command[0], command.slice(1), {
+      ...options,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: COMMAND_DEADLINE_MS,
+      killSignal: 'SIGKILL',
+    });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
