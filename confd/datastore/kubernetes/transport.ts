@@ -103,14 +103,15 @@ export class Http2Transport {
       sink.failed(message);
     };
     const open = async (): Promise<void> => {
-      const outcome = await this.#connection();
-      if (isOver) return;
+      const outcome = await this.#reserve();
       if (!outcome.ok) return fail(outcome.message);
       const { connection } = outcome;
+      if (isOver) return this.#release(connection);
       try {
         stream = connection.session.request({ ':method': 'GET', ':path': path, ...headers }, { endStream: true });
       } catch (error) {
         connection.isRetired = true;
+        this.#release(connection);
         return fail(explain(error));
       }
       this.#follow(
@@ -150,7 +151,6 @@ export class Http2Transport {
     fail: (message: string) => void,
     finish: () => void,
   ): void {
-    connection.streams++;
     let hasEnded = false;
     let problem = '';
     stream.on('response', (headers) => {
@@ -167,8 +167,7 @@ export class Http2Transport {
     });
     // A connection that breaks ends the stream before it says so: only now is it known how it went.
     stream.on('close', () => {
-      connection.streams--;
-      if (connection.isRetired && connection.streams === 0) this.#destroy(connection);
+      this.#release(connection);
       if (isOver()) return;
       if (!hasEnded || problem !== '' || stream.rstCode !== constants.NGHTTP2_NO_ERROR) {
         return fail(problem || 'the connection broke');
@@ -178,18 +177,30 @@ export class Http2Transport {
     });
   }
 
-  async #connection(): Promise<ConnectOutcome> {
-    if (this.#isClosed) return { ok: false, message: 'stopped' };
-    for (const connection of this.#connections) {
-      const { session, isRetired, streams } = connection;
-      if (isRetired || session.closed || session.destroyed) continue;
-      const limit = Math.min(MAX_STREAMS, session.remoteSettings.maxConcurrentStreams ?? MAX_STREAMS);
-      if (streams < limit) return { ok: true, connection };
+  /** A connection with room for one more request, which is counted from now on. */
+  async #reserve(): Promise<ConnectOutcome> {
+    while (!this.#isClosed) {
+      for (const connection of this.#connections) {
+        const { session, isRetired, streams } = connection;
+        if (isRetired || session.closed || session.destroyed) continue;
+        const taken = Math.min(MAX_STREAMS, session.remoteSettings.maxConcurrentStreams ?? MAX_STREAMS);
+        // Whatever a server says, an empty connection is good for one.
+        if (streams >= Math.max(1, taken)) continue;
+        connection.streams++;
+        return { ok: true, connection };
+      }
+      this.#connecting ??= this.#connect().finally(() => {
+        this.#connecting = null;
+      });
+      const outcome = await this.#connecting;
+      if (!outcome.ok) return outcome;
     }
-    this.#connecting ??= this.#connect().finally(() => {
-      this.#connecting = null;
-    });
-    return this.#connecting;
+    return { ok: false, message: 'stopped' };
+  }
+
+  #release(connection: Connection): void {
+    connection.streams--;
+    if (connection.isRetired && connection.streams === 0) this.#destroy(connection);
   }
 
   async #connect(): Promise<ConnectOutcome> {
