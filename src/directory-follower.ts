@@ -4,11 +4,13 @@
  * says nothing (our node is missing) replaces none that runs.
  */
 
-import type { DatastoreStatus } from '../confd/datastore/datastore.ts';
+import { CombinedDatastore } from '../confd/datastore/combined.ts';
+import type { Datastore, DatastoreStatus } from '../confd/datastore/datastore.ts';
 import { DirectoryDatastore } from '../confd/datastore/directory.ts';
-import { derive } from '../confd/derive/derive.ts';
-import { DEFAULT_DERIVE_OPTIONS, type DeriveOptions } from '../confd/derive/options.ts';
-import { type ResourceBatch, ResourceStore } from '../confd/resource-store.ts';
+import { openEndpointStatus } from '../confd/datastore/endpoint-status.ts';
+import { IncrementalDeriver } from '../confd/derive/derive.ts';
+import type { ResourceBatch } from '../confd/resource-store.ts';
+import { calicoEnvironment } from './calico-environment.ts';
 import type { Log } from './log/log.ts';
 import type { Speaker } from './speaker/speaker.ts';
 
@@ -21,13 +23,18 @@ export interface FollowerOptions {
   readonly speaker: Speaker;
 }
 
+/** What follows the directory once the environment has been read. */
+interface Source {
+  readonly datastore: Datastore;
+  readonly deriver: IncrementalDeriver;
+}
+
 export class DirectoryFollower {
   readonly #options: FollowerOptions;
-  readonly #derive: DeriveOptions;
-  readonly #datastore: DirectoryDatastore;
-  readonly #store = new ResourceStore();
+  #source: Source | null = null;
   #inSync = false;
   #started = false;
+  #generation = '';
   #failure: ((message: string | null) => void) | null = null;
   /** One derivation at a time; a change that comes meanwhile makes one more. */
   #deriving: Promise<void> = Promise.resolve();
@@ -35,38 +42,44 @@ export class DirectoryFollower {
 
   constructor(options: FollowerOptions) {
     this.#options = options;
-    this.#derive = { ...DEFAULT_DERIVE_OPTIONS, routerId: options.routerId, kernelBackend: options.kernelBackend };
-    this.#datastore = new DirectoryDatastore(options.path);
   }
 
   /** Resolves when the speaker runs with a first state (null), or cannot run at all (the reason). */
   start(): Promise<string | null> {
-    this.#options.speaker.setSource(this.#datastore.description);
+    const { node, path, routerId, kernelBackend, speaker } = this.#options;
+    const read = calicoEnvironment(process.env);
+    if (!read.ok) return Promise.resolve(read.reason);
+    const { options, statusPathPrefix } = read.environment;
+    const deriver = new IncrementalDeriver(node, { ...options, routerId: routerId ?? options.routerId, kernelBackend });
+    const datastore = new CombinedDatastore(new DirectoryDatastore(path), openEndpointStatus(statusPathPrefix));
+    const source = { datastore, deriver };
+    this.#source = source;
+    speaker.setSource(datastore.description);
     return new Promise((resolve) => {
       this.#failure = resolve;
-      this.#datastore.start({
-        changed: (batch) => this.#changed(batch),
-        statusChanged: (status) => this.#statusChanged(status),
+      datastore.start({
+        changed: (batch) => this.#changed(source, batch),
+        statusChanged: (status) => this.#statusChanged(source, status),
       });
     });
   }
 
-  stop(): Promise<void> {
-    return this.#datastore.stop();
+  async stop(): Promise<void> {
+    await this.#source?.datastore.stop();
   }
 
   /** Derives again from what is known; the datastore itself follows its directory without being asked. */
   async rescan(): Promise<void> {
-    this.#queue();
+    if (this.#source !== null && this.#inSync) this.#queue(this.#source);
     await this.#deriving;
   }
 
-  #changed(batch: ResourceBatch): void {
-    this.#store.apply(batch);
-    if (this.#inSync) this.#queue();
+  #changed(source: Source, batch: ResourceBatch): void {
+    source.deriver.apply(batch);
+    if (this.#inSync) this.#queue(source);
   }
 
-  #statusChanged(status: DatastoreStatus): void {
+  #statusChanged(source: Source, status: DatastoreStatus): void {
     const { log, speaker } = this.#options;
     const inSync = status.phase === 'in-sync';
     speaker.setSourceStatus(inSync, status.message);
@@ -78,21 +91,22 @@ export class DirectoryFollower {
       );
     }
     this.#inSync = inSync;
-    if (inSync) this.#queue();
+    if (inSync) this.#queue(source);
   }
 
-  #queue(): void {
+  #queue(source: Source): void {
     if (this.#isQueued) return;
     this.#isQueued = true;
     this.#deriving = this.#deriving.then(async () => {
       this.#isQueued = false;
-      await this.#apply();
+      await this.#apply(source.deriver);
     });
   }
 
-  async #apply(): Promise<void> {
+  async #apply(deriver: IncrementalDeriver): Promise<void> {
     const { node, log, speaker } = this.#options;
-    const desired = derive(this.#store.snapshot(), node, this.#derive);
+    const desired = deriver.derive();
+    this.#reportGeneration(deriver);
     speaker.setDesiredRevision(desired.revision, desired.conditions);
     if (desired.incomplete !== undefined) {
       log.warn(
@@ -111,6 +125,13 @@ export class DirectoryFollower {
     this.#started = true;
     const failure = await speaker.start(desired);
     this.#settle(failure);
+  }
+
+  #reportGeneration({ generation: decision }: IncrementalDeriver): void {
+    if (decision === null || decision.generation === this.#generation) return;
+    this.#generation = decision.generation;
+    const { generation, because } = decision;
+    this.#options.log.info('CALICO_GENERATION', { generation }, `the rules of Calico ${generation} count: ${because}`);
   }
 
   #settle(failure: string | null): void {

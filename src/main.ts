@@ -16,6 +16,8 @@ const OPTIONS = {
   config: { type: 'string' },
   node: { type: 'string' },
   datastore: { type: 'string' },
+  from: { type: 'string' },
+  to: { type: 'string' },
   socket: { type: 'string' },
   json: { type: 'boolean' },
   longest: { type: 'boolean' },
@@ -33,6 +35,7 @@ const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]
   run: ['config', 'node', 'datastore', 'socket', 'log-level', 'router-id', 'kernel'],
   check: ['config', 'policies', 'json'],
   derive: ['node', 'datastore', 'router-id', 'policies', 'json'],
+  plan: ['node', 'from', 'to', 'router-id', 'json'],
   show: ['socket', 'json', 'longest', 'family'],
   peer: ['socket', 'json'],
 };
@@ -65,17 +68,26 @@ function logLevel(values: Values): LogLevel | null {
   throw new UsageError(`--log-level ${level}: wanted debug, info, warn or error`);
 }
 
+function nodeName({ node }: Values): string {
+  if (node === undefined || node === '') throw new UsageError('--node NAME is needed');
+  return node;
+}
+
+/** The path of an option `directory:PATH`. */
+function directoryOf(values: Values, option: 'datastore' | 'from' | 'to'): string {
+  const value = values[option];
+  if (value === undefined) throw new UsageError(`--${option} directory:PATH is needed`);
+  const colon = value.indexOf(':');
+  const kind = colon < 0 ? value : value.slice(0, colon);
+  if (kind !== 'directory' || colon < 0 || colon === value.length - 1) {
+    throw new UsageError(`--${option} ${value}: wanted directory:PATH`);
+  }
+  return value.slice(colon + 1);
+}
+
 /** The node and the directory of `--node NAME --datastore directory:PATH`. */
 function calicoSource(values: Values): { node: string; directory: string } {
-  const { node, datastore } = values;
-  if (node === undefined || node === '') throw new UsageError('--node NAME is needed');
-  if (datastore === undefined) throw new UsageError('--datastore directory:PATH is needed');
-  const colon = datastore.indexOf(':');
-  const kind = colon < 0 ? datastore : datastore.slice(0, colon);
-  if (kind !== 'directory' || colon < 0 || colon === datastore.length - 1) {
-    throw new UsageError(`--datastore ${datastore}: wanted directory:PATH`);
-  }
-  return { node, directory: datastore.slice(colon + 1) };
+  return { node: nodeName(values), directory: directoryOf(values, 'datastore') };
 }
 
 function kernelBackend(values: Values): 'netlink' | 'none' | null {
@@ -189,6 +201,13 @@ async function main(argv: readonly string[]): Promise<number> {
         json: values.json ?? false,
         policies: values.policies ?? false,
       });
+    }
+    case 'plan': {
+      only(positionals, 1, 'plan --node NAME --from directory:PATH --to directory:PATH');
+      const node = nodeName(values);
+      const [from, to] = [directoryOf(values, 'from'), directoryOf(values, 'to')];
+      const { planOffline } = await import('./cli/offline.ts');
+      return planOffline(node, from, to, values['router-id'] ?? null, values.json ?? false);
     }
     case 'show':
       return show(values, positionals);

@@ -12,6 +12,7 @@ import {
   type Resources,
 } from '../resource-store.ts';
 import { Deriver } from './deriver.ts';
+import type { GenerationDecision } from './felix-generation.ts';
 import type { DeriveOptions } from './options.ts';
 
 /** What the node should be doing. The same resources give the same state, whatever order they came in. */
@@ -40,6 +41,11 @@ export class IncrementalDeriver {
     const changes = this.#pending;
     this.#pending = [];
     return this.#deriver.derive(this.#store.live(), changes);
+  }
+
+  /** Which generation of Calico counted in the last state; null before there was one. */
+  get generation(): GenerationDecision | null {
+    return this.#deriver.generation;
   }
 
   /** What there is now; a copy. */

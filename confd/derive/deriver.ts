@@ -17,6 +17,7 @@ import { blockRoutes, deriveBlocks, isOwnAffinity, type OwnBlock } from './block
 import { deriveCommunities } from './communities.ts';
 import { ConditionTable } from './condition-table.ts';
 import { DeriveContext } from './context.ts';
+import type { GenerationDecision } from './felix-generation.ts';
 import { InputWatch, Memo } from './memo.ts';
 import { addressesOf, NodeIndex } from './node-index.ts';
 import { DECISION, deriveKernel, deriveListen, deriveLogLevel, incompleteState } from './node-state.ts';
@@ -57,6 +58,11 @@ export class Deriver {
   constructor(nodeName: string, options: DeriveOptions) {
     this.#nodeName = nodeName;
     this.#options = options;
+  }
+
+  /** Which generation of Calico counted in the last state; null before there was one. */
+  get generation(): GenerationDecision | null {
+    return this.#context?.generation ?? null;
   }
 
   /** `changes` are all differences of `resources` from those of the call before, in order. */

@@ -1,13 +1,21 @@
-/** Commands that need no running daemon: check a stand-alone file, derive a node's state from a directory. */
+/**
+ * Commands that need no running daemon: check a stand-alone file, derive a node's state from a directory, plan what
+ * another directory would change.
+ */
 
 import { readFile } from 'node:fs/promises';
+import { CombinedDatastore } from '../../confd/datastore/combined.ts';
 import { DirectoryDatastore } from '../../confd/datastore/directory.ts';
+import { openEndpointStatus } from '../../confd/datastore/endpoint-status.ts';
 import { derive } from '../../confd/derive/derive.ts';
-import { DEFAULT_DERIVE_OPTIONS } from '../../confd/derive/options.ts';
+import type { DesiredState } from '../../confd/desired-state.ts';
+import { plan } from '../../confd/plan.ts';
 import { ResourceStore, type Resources } from '../../confd/resource-store.ts';
+import { calicoEnvironment } from '../calico-environment.ts';
 import { formatDiagnostic } from '../config/diagnose.ts';
 import { loadStandAlone } from '../config/load.ts';
 import { formatDesired, type ReportOptions, withoutSecrets } from './derive-report.ts';
+import { formatPlan } from './plan-report.ts';
 import { formatCount } from './table.ts';
 
 export interface OfflineOptions extends ReportOptions {
@@ -40,13 +48,15 @@ export async function checkFile(path: string, options: OfflineOptions): Promise<
 }
 
 /** Reads the directory once, as the daemon would at its start. */
-async function readDirectory(path: string): Promise<Resources> {
+async function readDirectory(path: string, statusPathPrefix: string | null): Promise<Resources> {
   const store = new ResourceStore();
-  const datastore = new DirectoryDatastore(path);
+  const directory = new DirectoryDatastore(path);
+  const datastore =
+    statusPathPrefix === null ? directory : new CombinedDatastore(directory, openEndpointStatus(statusPathPrefix));
   try {
     await new Promise<void>((resolve, reject) => {
       datastore.start({
-        changed: (batch) => store.apply(batch),
+        changed: (batch) => void store.apply(batch),
         statusChanged: ({ phase, message }) => {
           if (phase === 'in-sync') resolve();
           else if (phase === 'unreachable') reject(new Error(message));
@@ -59,17 +69,38 @@ async function readDirectory(path: string): Promise<Resources> {
   return store.snapshot();
 }
 
+/** What a node would do with the resources of a directory, in the environment of this process. */
+async function deriveDirectory(node: string, directory: string, routerId: string | null): Promise<DesiredState> {
+  const read = calicoEnvironment(process.env);
+  if (!read.ok) throw new Error(read.reason);
+  const { options, statusPathPrefix, isStatusPathGiven } = read.environment;
+  // This may be any machine: workloads of the node count only when it is said where their files are.
+  const resources = await readDirectory(directory, isStatusPathGiven ? statusPathPrefix : null);
+  return derive(resources, node, { ...options, routerId: routerId ?? options.routerId });
+}
+
 export async function deriveOffline(
   node: string,
   directory: string,
   routerId: string | null,
   options: OfflineOptions,
 ): Promise<number> {
-  const resources = await readDirectory(directory);
-  const deriveOptions = { ...DEFAULT_DERIVE_OPTIONS, routerId: routerId ?? process.env.CALICO_ROUTER_ID ?? null };
-  const desired = withoutSecrets(derive(resources, node, deriveOptions));
+  const desired = withoutSecrets(await deriveDirectory(node, directory, routerId));
   process.stdout.write(options.json ? `${JSON.stringify(desired, null, 2)}\n` : `${formatDesired(desired, options)}\n`);
   if (desired.incomplete === undefined) return 0;
   process.stderr.write(`peregrine: node ${node}: ${desired.incomplete}\n`);
   return 1;
+}
+
+/** What would happen to a daemon that runs with one directory when it were given the other. */
+export async function planOffline(
+  node: string,
+  from: string,
+  to: string,
+  routerId: string | null,
+  json: boolean,
+): Promise<number> {
+  const planned = plan(await deriveDirectory(node, from, routerId), await deriveDirectory(node, to, routerId));
+  process.stdout.write(json ? `${JSON.stringify(planned, null, 2)}\n` : `${formatPlan(planned)}\n`);
+  return planned.withheld === null ? 0 : 1;
 }

@@ -11,6 +11,9 @@ Run
   peregrine check --config FILE [--policies]         check a stand-alone file, start nothing
   peregrine derive --node NAME --datastore directory:PATH [--policies]
                                                      what this node would do, offline
+  peregrine plan --node NAME --from directory:PATH --to directory:PATH
+                                                     what that change would do to a running daemon, step by step:
+                                                     hitless, soft (routes are evaluated anew) or reset, and why
 
 Ask a running daemon
   peregrine show status                              one page: revision, peers, tables, kernel, memory
@@ -30,7 +33,7 @@ Options
   --longest         show routes: also a shorter prefix that covers PREFIX, the most specific one there is
   --policies        check and derive: also every policy in words
   --log-level LEVEL debug, info, warn or error
-  --router-id ID    run and derive with --node: dotted quad, or "hash" (as CALICO_ROUTER_ID)
+  --router-id ID    run, derive and plan with --node: dotted quad, or "hash" (as CALICO_ROUTER_ID)
   --kernel none     run: neither read nor write the kernel's routes (every next hop counts as reachable)
   --version, --help
 

@@ -1,0 +1,56 @@
+/**
+ * The environment of calico-node as derivation needs it (section 6.3 of Calico's semantics), and two variables of our
+ * own for what Calico does not ask. Where the datastore is, is read in confd/datastore.
+ */
+
+import { DEFAULT_STATUS_PATH_PREFIX } from '../confd/datastore/endpoint-status.ts';
+import { calicoFlag, type Environment } from '../confd/datastore/environment.ts';
+import { FELIX_GENERATIONS, type FelixGenerationOption } from '../confd/derive/felix-generation.ts';
+import { DEFAULT_DERIVE_OPTIONS, type DeriveOptions } from '../confd/derive/options.ts';
+
+export interface CalicoEnvironment {
+  readonly options: DeriveOptions;
+  /** Directory that holds `endpoint-status`. */
+  readonly statusPathPrefix: string;
+  /** It was said where that is, and not only assumed. */
+  readonly isStatusPathGiven: boolean;
+}
+
+export type EnvironmentResult =
+  | { readonly ok: true; readonly environment: CalicoEnvironment }
+  | { readonly ok: false; readonly reason: string };
+
+const GENERATIONS: readonly FelixGenerationOption[] = ['auto', ...FELIX_GENERATIONS];
+const MISSING_PASSWORD: readonly DeriveOptions['missingPassword'][] = ['unauthenticated', 'withhold'];
+
+function oneOf<T extends string>(words: readonly T[], value: string | undefined, fallback: T): T | null {
+  return value === undefined || value === '' ? fallback : (words.find((word) => word === value) ?? null);
+}
+
+/** Reads the variables; a value that cannot be meant is refused rather than passed over. */
+export function calicoEnvironment(variables: Environment): EnvironmentResult {
+  const { PEREGRINE_FELIX_GENERATION, PEREGRINE_MISSING_PASSWORD, CALICO_ENDPOINT_STATUS_PATH_PREFIX } = variables;
+  const felixGeneration = oneOf(GENERATIONS, PEREGRINE_FELIX_GENERATION, DEFAULT_DERIVE_OPTIONS.felixGeneration);
+  if (felixGeneration === null) {
+    return { ok: false, reason: `PEREGRINE_FELIX_GENERATION must be one of ${GENERATIONS.join(', ')}` };
+  }
+  const missingPassword = oneOf(MISSING_PASSWORD, PEREGRINE_MISSING_PASSWORD, DEFAULT_DERIVE_OPTIONS.missingPassword);
+  if (missingPassword === null) {
+    return { ok: false, reason: `PEREGRINE_MISSING_PASSWORD must be one of ${MISSING_PASSWORD.join(', ')}` };
+  }
+  const usePodCidr = calicoFlag(variables, 'USE_POD_CIDR');
+  if (usePodCidr === null) return { ok: false, reason: 'USE_POD_CIDR must be true or false' };
+  const options: DeriveOptions = {
+    ...DEFAULT_DERIVE_OPTIONS,
+    routerId: variables.CALICO_ROUTER_ID || null,
+    usePodCidr,
+    secretNamespace: variables.NAMESPACE || DEFAULT_DERIVE_OPTIONS.secretNamespace,
+    missingPassword,
+    advertiseClusterIps: variables.CALICO_ADVERTISE_CLUSTER_IPS || null,
+    kubernetesNodeName: variables.CALICO_K8S_NODE_REF || null,
+    felixGeneration,
+  };
+  const statusPathPrefix = CALICO_ENDPOINT_STATUS_PATH_PREFIX || DEFAULT_STATUS_PATH_PREFIX;
+  const isStatusPathGiven = Boolean(CALICO_ENDPOINT_STATUS_PATH_PREFIX);
+  return { ok: true, environment: { options, statusPathPrefix, isStatusPathGiven } };
+}
