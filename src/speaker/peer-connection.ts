@@ -8,7 +8,10 @@ import type { ConnectionId } from '../../bgp/fsm/timers.ts';
 import type { NotificationError } from '../../bgp/wire/error.ts';
 import { FRAME_ERROR, FRAME_MESSAGE, Framer } from '../../bgp/wire/framer.ts';
 import type { Clock } from './clock.ts';
+import type { InputHolder, InputTurns } from './input-turns.ts';
 
+/** Messages between two looks at the clock. */
+const MESSAGES_PER_CHECK = 32;
 /** Time that unsent octets (a NOTIFICATION, mostly) have to leave after a close. */
 const LINGER_MS = 1000;
 
@@ -24,7 +27,7 @@ export interface ConnectionOwner {
   batchReceived(connection: PeerConnection): void;
 }
 
-export class PeerConnection {
+export class PeerConnection implements InputHolder {
   readonly id: ConnectionId;
   readonly socket: Socket;
   readonly framer = new Framer();
@@ -36,13 +39,16 @@ export class PeerConnection {
   lastSendProgressMs: number;
   readonly #owner: ConnectionOwner;
   readonly #clock: Clock;
+  readonly #turns: InputTurns;
+  #isWaiting = false;
   #closed = false;
 
-  constructor(id: ConnectionId, socket: Socket, owner: ConnectionOwner, clock: Clock) {
+  constructor(id: ConnectionId, socket: Socket, owner: ConnectionOwner, clock: Clock, turns: InputTurns) {
     this.id = id;
     this.socket = socket;
     this.#owner = owner;
     this.#clock = clock;
+    this.#turns = turns;
     this.lastSendProgressMs = clock.nowMs();
     socket.on('data', (chunk: Uint8Array) => this.#received(chunk));
     socket.on('drain', () => this.#drained());
@@ -83,6 +89,7 @@ export class PeerConnection {
   close(discard: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#turns.leave(this);
     if (discard || this.socket.destroyed) {
       this.socket.destroy();
       return;
@@ -97,18 +104,37 @@ export class PeerConnection {
   #received(chunk: Uint8Array): void {
     if (this.#closed) return;
     this.octetsReceived += chunk.length;
+    this.framer.push(chunk);
+    if (this.#isWaiting || !this.#readMessages()) return;
+    this.#isWaiting = true;
+    this.socket.pause();
+    this.#turns.wait(this);
+  }
+
+  continueInput(): boolean {
+    if (this.#closed) return false;
+    if (this.#readMessages()) return true;
+    this.#isWaiting = false;
+    this.socket.resume();
+    return false;
+  }
+
+  /** Hands over whole messages for as long as the turn lasts; true: there may be more. */
+  #readMessages(): boolean {
     const { framer } = this;
-    framer.push(chunk);
-    for (;;) {
+    for (let count = 0; ; count++) {
+      if (count % MESSAGES_PER_CHECK === 0 && this.#turns.isOver()) break;
       const found = framer.next();
       if (found !== FRAME_MESSAGE) {
         if (found === FRAME_ERROR && framer.error !== null) this.#owner.headerMalformed(this, framer.error);
-        break;
+        if (!this.#closed) this.#owner.batchReceived(this);
+        return false;
       }
       this.#owner.messageReceived(this, framer.octets, framer.messageStart, framer.messageEnd);
-      if (this.#closed) return;
+      if (this.#closed) return false;
     }
     this.#owner.batchReceived(this);
+    return true;
   }
 
   #drained(): void {
@@ -120,6 +146,7 @@ export class PeerConnection {
   #lost(error: string | null): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#turns.leave(this);
     this.socket.destroy();
     this.#owner.connectionLost(this, error);
   }

@@ -4,11 +4,13 @@ import { type SessionConfig, sessionConfig } from '../../bgp/session-config.ts';
 import { TREATMENT_OK } from '../../bgp/wire/error.ts';
 import { SILENT_LOG } from '../log/log.ts';
 import { VirtualClock } from './clock.ts';
+import { InputTurns } from './input-turns.ts';
 import { PeerDriver, type PeerHost } from './peer-driver.ts';
 
 /** Both ends of a session in one process, on loopback sockets and a clock that the test turns. */
 class End implements PeerHost {
   readonly clock = new VirtualClock();
+  readonly inputTurns = new InputTurns(this.clock);
   readonly log = SILENT_LOG;
   readonly driver: PeerDriver;
   readonly calls: string[] = [];

@@ -32,6 +32,7 @@ import type { ReceiveOutcome } from '../../rib/rib.ts';
 import type { Log } from '../log/log.ts';
 import type { ConnectionFailure, PendingConnection } from '../net/connection.ts';
 import type { Clock } from './clock.ts';
+import type { InputTurns } from './input-turns.ts';
 import { type ConnectionOwner, PeerConnection } from './peer-connection.ts';
 import { PeerTimers } from './peer-timers.ts';
 
@@ -41,6 +42,7 @@ const KEEPALIVE: Uint8Array = finishMessage(startMessage(MESSAGE_KEEPALIVE));
 /** What a driver needs from the speaker around it. */
 export interface PeerHost {
   readonly clock: Clock;
+  readonly inputTurns: InputTurns;
   readonly log: Log;
   dial(
     driver: PeerDriver,
@@ -140,7 +142,7 @@ export class PeerDriver implements ConnectionOwner {
   /** Takes over a connection that this peer opened. */
   accept(socket: Socket): void {
     const id: ConnectionId = `in-${this.#nextIncoming++}`;
-    this.#connections.set(id, new PeerConnection(id, socket, this, this.#host.clock));
+    this.#connections.set(id, new PeerConnection(id, socket, this, this.#host.clock, this.#host.inputTurns));
     this.dispatch({ type: 'incomingConnectionOpened', connectionId: id });
   }
 
@@ -310,7 +312,10 @@ export class PeerDriver implements ConnectionOwner {
     const pending = this.#host.dial(this, CONNECT_TIMEOUT_MS, {
       connected: (socket) => {
         this.#dialling.delete(connectionId);
-        this.#connections.set(connectionId, new PeerConnection(connectionId, socket, this, this.#host.clock));
+        this.#connections.set(
+          connectionId,
+          new PeerConnection(connectionId, socket, this, this.#host.clock, this.#host.inputTurns),
+        );
         this.dispatch({ type: 'outgoingConnectionOpened', connectionId });
       },
       failed: ({ code, message }) => {

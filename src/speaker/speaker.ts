@@ -19,6 +19,7 @@ import type { Log } from '../log/log.ts';
 import { type ConnectionFailure, openConnection, type PendingConnection } from '../net/connection.ts';
 import type { Clock } from './clock.ts';
 import { SpeakerCore } from './core.ts';
+import { InputTurns } from './input-turns.ts';
 import { Listeners } from './listeners.ts';
 import { encodeLocalPath, ROUTE_BLACKHOLE, ROUTE_UNICAST, SOURCE_STATIC } from './local-paths.ts';
 import { PeerDriver, type PeerHost } from './peer-driver.ts';
@@ -42,6 +43,7 @@ function nothing(desired: DesiredState): DesiredState {
 export class Speaker implements PeerHost, ApiSource {
   readonly log: Log;
   readonly clock: Clock;
+  readonly inputTurns: InputTurns;
   readonly version: string;
   readonly startedWallMs: number;
   readonly startedMs: number;
@@ -66,6 +68,7 @@ export class Speaker implements PeerHost, ApiSource {
   constructor(options: SpeakerOptions) {
     this.log = options.log;
     this.clock = options.clock;
+    this.inputTurns = new InputTurns(options.clock);
     this.version = options.version;
     this.startedWallMs = options.clock.wallMs();
     this.startedMs = options.clock.nowMs();
