@@ -55,10 +55,13 @@ export interface KubernetesHarness extends DatastoreHarness {
   openWith(options: Partial<KubernetesOptions>, tuning?: Partial<KubernetesTuning>): KubernetesDatastore;
 }
 
-export async function startKubernetesHarness(groups: readonly TestGroup[]): Promise<KubernetesHarness> {
-  const [group] = groups;
+/** `group`: where objects are written. `installed`: the groups that are there from the start. */
+export async function startKubernetesHarness(
+  group: TestGroup,
+  installed: readonly TestGroup[] = [group],
+): Promise<KubernetesHarness> {
   const folder = await mkdtemp(join(tmpdir(), 'peregrine-kubernetes-'));
-  const server = await KubeServer.start(folder, groups);
+  const server = await KubeServer.start(folder, installed);
   const proxy = new TcpProxy(server.port);
   await proxy.listen();
   const access: ClusterAccess = {

@@ -11,7 +11,7 @@ if (KUBE_APISERVER_MISSING !== null) {
 } else {
   datastoreCompliance('kubernetes', {
     missing: null,
-    start: () => startKubernetesHarness(['crd.projectcalico.org/v1']),
+    start: () => startKubernetesHarness('crd.projectcalico.org/v1'),
     hasServer: true,
     hasHistory: true,
     takesBadValues: true,

@@ -152,11 +152,16 @@ export class KubernetesDatastore implements Datastore {
     const parameters = { limit: 1, resourceVersion: revision, resourceVersionMatch: 'NotOlderThan' };
     const read = await this.#client.read(requestPath(this.#feeds.probe, parameters));
     if (this.#isStopped) return;
-    const isBehind = read.ok ? isLater(revision, objectVersion(read.value)) : classify(read.failure) === 'future';
-    if (!isBehind) return;
-    if (!isSecondTime) return this.#later('history', LAG_MS, () => void this.#checkHistory(true));
-    this.#outbox.resetRevision();
-    this.#feeds.restart('the datastore went back in time: listing anew');
+    const failureClass = read.ok ? null : classify(read.failure);
+    // A kind that is missing or forbidden tells nothing; whoever was busy may be asked again.
+    const isBusy = failureClass === 'busy' || failureClass === 'error';
+    const isBehind = read.ok ? isLater(revision, objectVersion(read.value)) : failureClass === 'future';
+    if (isBusy || (isBehind && !isSecondTime)) {
+      this.#later('history', LAG_MS, () => void this.#checkHistory(isBehind));
+    } else if (isBehind) {
+      this.#outbox.resetRevision();
+      this.#feeds.restart('the datastore went back in time: listing anew');
+    }
   }
 
   #onEvents(events: readonly ResourceEvent[], resourceVersion: string): void {
