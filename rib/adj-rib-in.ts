@@ -142,15 +142,20 @@ export class AdjRibIn {
     let announced = 0;
     for (let at = start; at < end; announced += batch.count) {
       at = batch.fill(octets, at, end, hasPathId, isWide);
-      prefixes.prefetch(batch);
+      prefixes.insertAll(batch);
+      if (!isPerPrefix) {
+        rib.announceAll(batch, peer, set, evaluation);
+        continue;
+      }
       for (let i = 0; i < batch.count; i++) {
-        const a = batch.a[i];
-        const b = batch.b[i];
-        const c = batch.c[i];
-        const d = batch.d[i];
-        const length = batch.length[i];
-        if (isPerPrefix) evaluation.evaluatePrefix(a >>> 0, b >>> 0, c >>> 0, d >>> 0, length);
-        rib.announce(prefixes.insert(a, b, c, d, length), peer, batch.pathId[i], set, evaluation);
+        evaluation.evaluatePrefix(
+          batch.a[i] >>> 0,
+          batch.b[i] >>> 0,
+          batch.c[i] >>> 0,
+          batch.d[i] >>> 0,
+          batch.length[i],
+        );
+        rib.announce(batch.handle[i], peer, batch.pathId[i], set, evaluation);
       }
     }
     return announced;
@@ -164,11 +169,8 @@ export class AdjRibIn {
     let withdrawn = 0;
     for (let at = start; at < end; ) {
       at = batch.fill(octets, at, end, hasPathId, isWide);
-      rib.prefixes.prefetch(batch);
-      for (let i = 0; i < batch.count; i++) {
-        const prefix = rib.prefixes.find(batch.a[i], batch.b[i], batch.c[i], batch.d[i], batch.length[i]);
-        if (prefix !== 0 && rib.withdraw(prefix, peer.index, batch.pathId[i])) withdrawn++;
-      }
+      rib.prefixes.findAll(batch);
+      withdrawn += rib.withdrawAll(batch, peer.index);
     }
     this.outcome.withdrawn += withdrawn;
     rib.withdrawnCount[peer.index] += withdrawn;

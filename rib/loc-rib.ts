@@ -10,10 +10,12 @@ import type { AttributeStore, SetHandle } from './attribute-store.ts';
 import { grownCapacity, grownFloat64, grownUint8, grownUint32 } from './columns.ts';
 import type { Decision } from './decision.ts';
 import type { ImportEvaluation } from './import-evaluation.ts';
+import type { NlriBatch } from './nlri-batch.ts';
 import { EPOCH_MASK, type PathRow, PathTable, ROW_EPOCH_SHIFT } from './paths.ts';
 import type { PeerIndex } from './peer-table.ts';
 import type { PrefixConsumer } from './prefix-consumer.ts';
 import { type PrefixHandle, PrefixTable } from './prefix-table.ts';
+import { ELIGIBLE } from './reason.ts';
 
 /** Row length of reasonCount. */
 const REASON_SLOTS = 16;
@@ -133,9 +135,9 @@ export class LocRib {
     const refCount = this.#sets.refCount;
     paths.rowSet[row] = set;
     paths.rowEffective[row] = effective;
-    paths.rowReason[row] = result.reason;
+    if (result.reason !== ELIGIBLE) paths.rowReason[row] = result.reason;
     paths.rowPreference[row] = result.preference;
-    paths.rowFlags[row] = this.epoch[peer] << ROW_EPOCH_SHIFT;
+    if (this.epoch[peer] !== 0) paths.rowFlags[row] = this.epoch[peer] << ROW_EPOCH_SHIFT;
     refCount[set]++;
     if (effective !== 0) refCount[effective]++;
     if (result.parked !== 0) this.#park(row, result.parked);
@@ -148,6 +150,22 @@ export class LocRib {
       this.bestCount[peer]++;
       this.#notifyBest(prefix);
     } else this.#insert(prefix, row, head);
+  }
+
+  /** `announce` for each prefix of the batch. */
+  announceAll(batch: NlriBatch, peer: PeerIndex, set: SetHandle, result: ImportEvaluation): void {
+    const { handle, pathId, count } = batch;
+    for (let i = 0; i < count; i++) this.announce(handle[i], peer, pathId[i], set, result);
+  }
+
+  /** `withdraw` for each prefix of the batch that is in the table; returns how many paths there were. */
+  withdrawAll(batch: NlriBatch, peer: PeerIndex): number {
+    const { handle, pathId, count } = batch;
+    let withdrawn = 0;
+    for (let i = 0; i < count; i++) {
+      if (handle[i] !== 0 && this.withdraw(handle[i], peer, pathId[i])) withdrawn++;
+    }
+    return withdrawn;
   }
 
   /** Withdraws the peer's path; false: there was none. */

@@ -1,6 +1,6 @@
 /**
  * NLRI decoded some prefixes ahead of the tables (RFC 4271 4.3, RFC 4760 5, RFC 7911 3), so that the tables can be read
- * ahead for all of them. In a table of a million scattered prefixes every look-up waits for memory; waiting for thirty at
+ * ahead for all of them. In a table of a million scattered prefixes every look-up waits for memory; waiting for dozens at
  * once takes hardly longer than waiting for one. Syntax has been checked by the reader of the message.
  */
 
@@ -12,9 +12,12 @@ export interface PrefixBatch {
   readonly d: Int32Array;
   readonly length: Uint8Array;
   readonly count: number;
+  /** For the prefix table to write. */
+  readonly hash: Int32Array;
+  readonly handle: Int32Array;
 }
 
-const CAPACITY = 32;
+const CAPACITY = 64;
 
 export class NlriBatch implements PrefixBatch {
   readonly a = new Int32Array(CAPACITY);
@@ -22,6 +25,8 @@ export class NlriBatch implements PrefixBatch {
   readonly c = new Int32Array(CAPACITY);
   readonly d = new Int32Array(CAPACITY);
   readonly length = new Uint8Array(CAPACITY);
+  readonly hash = new Int32Array(CAPACITY);
+  readonly handle = new Int32Array(CAPACITY);
   /** 0 without ADD-PATH. */
   readonly pathId = new Int32Array(CAPACITY);
   count = 0;

@@ -76,11 +76,17 @@ export class PathTable {
     this.#free = 0;
   }
 
-  /** A new row that is in no list yet. Columns must be fetched again afterwards. */
+  /** A new row that is in no list yet, all 0 but for what is given. Columns must be fetched again afterwards. */
   allocate(prefix: PrefixHandle, peer: PeerIndex, pathId: number): PathRow {
     let row = this.#free;
     if (row !== 0) {
       this.#free = this.rowNext[row];
+      // What is 0 already: see free. A row that was never used is 0 as a whole, and is not touched without need.
+      this.rowFlags[row] = 0;
+      this.rowReason[row] = 0;
+      this.rowPreference[row] = 0;
+      this.rowNext[row] = 0;
+      if (this.rowParked.length !== 0) this.rowParked[row] = 0;
     } else {
       row = this.end;
       if (row >= this.#growth.dueAt) this.#growColumn();
@@ -89,13 +95,6 @@ export class PathTable {
     this.count++;
     this.rowPrefix[row] = prefix;
     this.rowPeer[row] = peer;
-    this.rowSet[row] = 0;
-    this.rowEffective[row] = 0;
-    this.rowFlags[row] = 0;
-    this.rowReason[row] = 0;
-    this.rowPreference[row] = 0;
-    this.rowNext[row] = 0;
-    if (this.rowParked.length !== 0) this.rowParked[row] = 0;
     if (pathId !== 0 && this.rowPathId.length === 0) this.rowPathId = new Uint32Array(this.#growth.target);
     if (this.rowPathId.length !== 0) this.rowPathId[row] = pathId;
     return row;

@@ -1,29 +1,30 @@
 /**
- * The prefixes of one family: content to handle by a chained hash, handle to content by columns. Decides nothing about
- * routes; `head` only says where the list of paths begins.
+ * The prefixes of one family: content to handle by a hash (slot-groups.ts), handle to content by columns. Decides
+ * nothing about routes; `head` only says where the list of paths begins.
  *
- * The hash is a linear hash (Litwin): it grows by splitting one small group of buckets per few insertions, so there is
- * never a rehash of everything. Eight neighbouring prefixes of one length share a group, that is one or two cache
- * lines, because tables and withdrawals come in address order. A seed keeps peers from aiming at one chain. Lanes may
- * be handed in signed or unsigned: hot loops hand in signed ones, which V8 passes without boxing.
+ * Four neighbouring prefixes of one length are in the same group of the hash, because tables often come in address
+ * order. A seed keeps peers from aiming at one group. Lanes may be handed in signed or unsigned: hot loops hand in
+ * signed ones, which V8 passes without boxing.
  */
 
 import { FAMILY_IPV4, type FamilyIndex } from '../bgp/family.ts';
 import { laneMask, type Prefix } from '../bgp/ip.ts';
-import { grownCapacity, grownUint8, grownUint16, grownUint32, StaggeredGrowth, WIDE_STEPS } from './columns.ts';
+import { grownUint8, grownUint16, grownUint32, StaggeredGrowth, WIDE_STEPS } from './columns.ts';
 import type { PrefixBatch } from './nlri-batch.ts';
 import type { PathRow } from './paths.ts';
+import { HANDLE_BITS, HASH_BITS, LINE_BITS, SlotGroups, tagOf } from './slot-groups.ts';
 
 /** 0: none. */
 export type PrefixHandle = number;
 
-const GROUP_BITS = 3;
-const GROUP_BUCKETS = 1 << GROUP_BITS;
-const GROUP_MASK = GROUP_BUCKETS - 1;
-const FIRST_GROUPS = 16;
+/** Neighbours in the same group, as a power of two: their hashes differ in the highest bits only. */
+const NEIGHBOUR_BITS = 2;
+const NEIGHBOUR_SHIFT = HASH_BITS - NEIGHBOUR_BITS;
 /** In `length` of a handle that is not in use. */
 const FREE = 255;
-const COLUMNS = 8;
+const COLUMNS = 7;
+/** Prefixes whose groups are read ahead at a time. */
+const RELEASE_RUN = 64;
 
 export class PrefixTable {
   readonly family: FamilyIndex;
@@ -32,6 +33,7 @@ export class PrefixTable {
   end: number;
   /** Prefixes in the table, also those that only a holder keeps. */
   count: number;
+  /** Of a handle that is not in use: the next such handle. */
   laneA: Uint32Array;
   /** Lanes b to d are empty arrays for IPv4. */
   laneB: Uint32Array;
@@ -42,16 +44,11 @@ export class PrefixTable {
   head: Uint32Array;
   /** How many consumers have state for the prefix. */
   holds: Uint16Array;
-  /** By handle * 2: the hash; by handle * 2 + 1: the next prefix of the bucket, or the next free handle. */
-  #nodes: Uint32Array;
   #free: PrefixHandle;
   readonly #growth: StaggeredGrowth;
-  #buckets: Uint32Array;
-  /** Groups at the start of this round of splits (a power of two), and how many of them have been split. */
-  #roundGroups: number;
-  #splitGroups: number;
-  /** Of no meaning: it keeps the reads of `prefetch` from being left out. */
-  prefetched: number;
+  readonly #groups: SlotGroups;
+  /** Of no meaning: it keeps reading ahead from being left out. */
+  readAhead: number;
   readonly #seed: number;
   /** Prefixes by length. */
   readonly #lengthCount: Uint32Array;
@@ -69,78 +66,74 @@ export class PrefixTable {
     this.laneC = new Uint32Array(wide);
     this.laneD = new Uint32Array(wide);
     this.length = new Uint8Array(capacity);
+    // Handle 0 is what words that say nothing stand for: it must not look like the prefix 0/0.
+    this.length[0] = FREE;
     this.head = new Uint32Array(capacity);
     this.holds = new Uint16Array(capacity);
-    this.#nodes = new Uint32Array(capacity * 2);
     this.#free = 0;
-    this.#buckets = new Uint32Array(grownCapacity(FIRST_GROUPS * GROUP_BUCKETS));
-    this.#roundGroups = FIRST_GROUPS;
-    this.#splitGroups = 0;
-    this.prefetched = 0;
+    this.#groups = new SlotGroups();
+    this.readAhead = 0;
     this.#seed = seed | 0;
     this.#lengthCount = new Uint32Array(129);
   }
 
   /** The handle of a prefix whose host bits are 0, or 0 when it is not in the table. */
   find(a: number, b: number, c: number, d: number, length: number): PrefixHandle {
-    const hash = this.family === FAMILY_IPV4 ? this.#hash4(a, length) : this.#hash6(a, b, c, d, length);
-    const first = this.#buckets[this.#bucketOf(hash, lowBits(lastLane(a, b, c, d, length), length))];
     return this.family === FAMILY_IPV4
-      ? this.#find4(first, hash, a | 0, length)
-      : this.#find6(first, hash, a | 0, b | 0, c | 0, d | 0, length);
+      ? this.#find4(this.#hash4(a, length), a | 0, length)
+      : this.#find6(this.#hash6(a, b, c, d, length), a | 0, b | 0, c | 0, d | 0, length);
   }
 
   /** The handle of a prefix whose host bits are 0, new when it is not in the table. Columns may be replaced. */
   insert(a: number, b: number, c: number, d: number, length: number): PrefixHandle {
     const isIpv4 = this.family === FAMILY_IPV4;
     const hash = isIpv4 ? this.#hash4(a, length) : this.#hash6(a, b, c, d, length);
-    const bucket = this.#bucketOf(hash, lowBits(lastLane(a, b, c, d, length), length));
-    const first = this.#buckets[bucket];
-    const known = isIpv4
-      ? this.#find4(first, hash, a | 0, length)
-      : this.#find6(first, hash, a | 0, b | 0, c | 0, d | 0, length);
-    if (known !== 0) return known;
-    let handle = this.#free;
-    if (handle !== 0) {
-      this.#free = this.#nodes[handle * 2 + 1];
-    } else {
-      handle = this.end;
-      if (handle >= this.#growth.dueAt) this.#growColumn();
-      this.end = handle + 1;
+    const known = isIpv4 ? this.#find4(hash, a | 0, length) : this.#find6(hash, a | 0, b | 0, c | 0, d | 0, length);
+    return known !== 0 ? known : this.#add(hash, a, b, c, d, length);
+  }
+
+  /** `find` for each prefix of the batch, into batch.handle. */
+  findAll(batch: PrefixBatch): void {
+    this.#prepare(batch);
+    const { a, b, c, d, length, hash, handle, count } = batch;
+    const isIpv4 = this.family === FAMILY_IPV4;
+    for (let i = 0; i < count; i++) {
+      handle[i] = isIpv4
+        ? this.#find4(hash[i], a[i], length[i])
+        : this.#find6(hash[i], a[i], b[i], c[i], d[i], length[i]);
     }
-    this.laneA[handle] = a;
-    if (!isIpv4) {
-      this.laneB[handle] = b;
-      this.laneC[handle] = c;
-      this.laneD[handle] = d;
+  }
+
+  /** `insert` for each prefix of the batch, into batch.handle. Columns may be replaced. */
+  insertAll(batch: PrefixBatch): void {
+    this.#prepare(batch);
+    const { a, b, c, d, length, hash, handle, count } = batch;
+    const isIpv4 = this.family === FAMILY_IPV4;
+    for (let i = 0; i < count; i++) {
+      const known = isIpv4
+        ? this.#find4(hash[i], a[i], length[i])
+        : this.#find6(hash[i], a[i], b[i], c[i], d[i], length[i]);
+      handle[i] = known !== 0 ? known : this.#add(hash[i], a[i], b[i], c[i], d[i], length[i]);
     }
-    this.length[handle] = length;
-    this.#nodes[handle * 2] = hash;
-    this.#nodes[handle * 2 + 1] = first;
-    this.#buckets[bucket] = handle;
-    this.#lengthCount[length]++;
-    this.count++;
-    if (this.count > (this.#roundGroups + this.#splitGroups) << GROUP_BITS) this.#splitNextGroup();
-    return handle;
   }
 
   /**
-   * Reads what `insert` or `find` of these prefixes will read first, so that the processor waits for all of it at once
-   * and not for one after the other. Lanes b to d are not looked at for IPv4.
+   * Hashes, and reads what the search for each prefix will read first, so that the processor waits for all of it at once
+   * and not for one after the other.
    */
-  prefetch(batch: PrefixBatch): void {
+  #prepare(batch: PrefixBatch): void {
+    const { a, b, c, d, length, hash, count } = batch;
     const isIpv4 = this.family === FAMILY_IPV4;
-    const { a, b, c, d, length, count } = batch;
-    const buckets = this.#buckets;
-    const nodes = this.#nodes;
+    const groups = this.#groups;
+    const words = groups.words;
     let read = 0;
     for (let i = 0; i < count; i++) {
       const bits = length[i];
-      const hash = isIpv4 ? this.#hash4(a[i], bits) : this.#hash6(a[i], b[i], c[i], d[i], bits);
-      const low = lowBits(isIpv4 ? a[i] : lastLane(a[i], b[i], c[i], d[i], bits), bits);
-      read ^= nodes[buckets[this.#bucketOf(hash, low)] * 2];
+      const hashed = isIpv4 ? this.#hash4(a[i], bits) : this.#hash6(a[i], b[i], c[i], d[i], bits);
+      hash[i] = hashed;
+      read ^= words[(hashed & ((1 << groups.levelOf(hashed)) - 1)) << LINE_BITS];
     }
-    this.prefetched = read;
+    this.readAhead = read;
   }
 
   /** Keeps the handle from being reused while a consumer has state for it. */
@@ -150,6 +143,22 @@ export class PrefixTable {
 
   release(handle: PrefixHandle): void {
     if (--this.holds[handle] === 0 && this.head[handle] === 0) this.#remove(handle);
+  }
+
+  /** `release` for each of the first `count` handles. */
+  releaseAll(handles: Uint32Array, count: number): void {
+    const groups = this.#groups;
+    const words = groups.words;
+    for (let from = 0; from < count; from += RELEASE_RUN) {
+      const to = Math.min(from + RELEASE_RUN, count);
+      let read = 0;
+      for (let i = from; i < to; i++) {
+        const hash = this.#hashOf(handles[i]);
+        read ^= words[(hash & ((1 << groups.levelOf(hash)) - 1)) << LINE_BITS];
+      }
+      this.readAhead = read;
+      for (let i = from; i < to; i++) this.release(handles[i]);
+    }
   }
 
   /** Removes the prefix when it has neither path nor holder. */
@@ -198,106 +207,119 @@ export class PrefixTable {
 
   /** Octets that the table needs per prefix at rest. */
   get octetsPerPrefix(): number {
-    const buckets = (this.#roundGroups + this.#splitGroups) * GROUP_BUCKETS * 4;
-    const columns = (this.family === FAMILY_IPV4 ? 4 : 16) + 1 + 4 + 2 + 8;
-    return columns + (this.count === 0 ? 0 : buckets / this.count);
+    const columns = (this.family === FAMILY_IPV4 ? 4 : 16) + 1 + 4 + 2;
+    return columns + (this.count === 0 ? 0 : this.#groups.octets / this.count);
   }
 
-  #find4(first: PrefixHandle, hash: number, a: number, length: number): PrefixHandle {
-    const nodes = this.#nodes;
-    let handle = first;
-    while (
-      handle !== 0 &&
-      ((nodes[handle * 2] | 0) !== hash || (this.laneA[handle] | 0) !== a || this.length[handle] !== length)
-    ) {
-      handle = nodes[handle * 2 + 1];
+  #find4(hash: number, a: number, length: number): PrefixHandle {
+    const { laneA } = this;
+    const lengths = this.length;
+    const groups = this.#groups;
+    const level = groups.levelOf(hash);
+    const tag = tagOf(hash, level);
+    const shift = level + HANDLE_BITS;
+    let words = groups.words;
+    let at = (hash & ((1 << level) - 1)) << LINE_BITS;
+    let end = at + (1 << LINE_BITS);
+    while (at < end) {
+      const word = words[at++];
+      if ((word ^ tag) >>> shift === 0) {
+        const handle = word & ((1 << shift) - 1);
+        if ((laneA[handle] | 0) === a && lengths[handle] === length) return handle;
+      }
+      if (word === 0) return 0;
+      if (word < 0) {
+        words = groups.lines;
+        at = word << LINE_BITS;
+        end = at + (1 << LINE_BITS);
+      }
     }
-    return handle;
+    return 0;
   }
 
-  #find6(first: PrefixHandle, hash: number, a: number, b: number, c: number, d: number, length: number): PrefixHandle {
-    const nodes = this.#nodes;
-    let handle = first;
-    while (
-      handle !== 0 &&
-      ((nodes[handle * 2] | 0) !== hash ||
-        (this.laneB[handle] | 0) !== b ||
-        (this.laneA[handle] | 0) !== a ||
-        (this.laneC[handle] | 0) !== c ||
-        (this.laneD[handle] | 0) !== d ||
-        this.length[handle] !== length)
-    ) {
-      handle = nodes[handle * 2 + 1];
+  #find6(hash: number, a: number, b: number, c: number, d: number, length: number): PrefixHandle {
+    const groups = this.#groups;
+    const level = groups.levelOf(hash);
+    const tag = tagOf(hash, level);
+    const shift = level + HANDLE_BITS;
+    let words = groups.words;
+    let at = (hash & ((1 << level) - 1)) << LINE_BITS;
+    let end = at + (1 << LINE_BITS);
+    while (at < end) {
+      const word = words[at++];
+      if ((word ^ tag) >>> shift === 0) {
+        const handle = word & ((1 << shift) - 1);
+        if (this.#is(handle, a, b, c, d, length)) return handle;
+      }
+      if (word === 0) return 0;
+      if (word < 0) {
+        words = groups.lines;
+        at = word << LINE_BITS;
+        end = at + (1 << LINE_BITS);
+      }
     }
-    return handle;
+    return 0;
   }
 
-  /** Signed; of all but the lowest bits of the prefix. */
+  /** Lanes are signed. */
+  #is(handle: PrefixHandle, a: number, b: number, c: number, d: number, length: number): boolean {
+    if (this.length[handle] !== length || (this.laneA[handle] | 0) !== a) return false;
+    return (this.laneB[handle] | 0) === b && (this.laneC[handle] | 0) === c && (this.laneD[handle] | 0) === d;
+  }
+
   #hash4(a: number, length: number): number {
-    return mix((lowBits(a, length) >>> GROUP_BITS) ^ (length << 26) ^ this.#seed);
+    const low = lowBits(a, length);
+    return withNeighbours(mix((low >>> NEIGHBOUR_BITS) ^ (length << 26) ^ this.#seed), low);
   }
 
   #hash6(a: number, b: number, c: number, d: number, length: number): number {
+    const low = lowBits(lastLane(a, b, c, d, length), length);
     let hash = this.#seed ^ (length << 24);
     if (length > 32) hash = mix(hash ^ a);
     if (length > 64) hash = mix(hash ^ b);
     if (length > 96) hash = mix(hash ^ c);
-    return mix(hash ^ (lowBits(lastLane(a, b, c, d, length), length) >>> GROUP_BITS));
+    return withNeighbours(mix(hash ^ (low >>> NEIGHBOUR_BITS)), low);
   }
 
-  /** The bucket within the group: by the lowest bits of the prefix, turned so that sparse tables spread too. */
-  #bucketOf(hash: number, low: number): number {
-    return (this.#groupOf(hash) << GROUP_BITS) | ((low ^ (hash >>> 29)) & GROUP_MASK);
+  #hashOf(handle: PrefixHandle): number {
+    return this.family === FAMILY_IPV4
+      ? this.#hash4(this.laneA[handle] | 0, this.length[handle])
+      : this.#hash6(
+          this.laneA[handle] | 0,
+          this.laneB[handle] | 0,
+          this.laneC[handle] | 0,
+          this.laneD[handle] | 0,
+          this.length[handle],
+        );
   }
 
-  #groupOf(hash: number): number {
-    const round = this.#roundGroups;
-    const group = hash & (round * 2 - 1);
-    return group < round + this.#splitGroups ? group : group & (round - 1);
-  }
-
-  /** One step of growth: the next group of this round shares its prefixes with a new group at the end. */
-  #splitNextGroup(): void {
-    const from = this.#splitGroups;
-    const to = this.#roundGroups + from;
-    if ((to + 1) << GROUP_BITS > this.#buckets.length) {
-      this.#buckets = grownUint32(this.#buckets, grownCapacity((to + 1) << GROUP_BITS));
+  #add(hash: number, a: number, b: number, c: number, d: number, length: number): PrefixHandle {
+    let handle = this.#free;
+    if (handle !== 0) {
+      this.#free = this.laneA[handle];
+    } else {
+      handle = this.end;
+      if (handle >= this.#growth.dueAt) this.#growColumn();
+      this.end = handle + 1;
     }
-    this.#splitGroups = from + 1;
-    const nodes = this.#nodes;
-    const buckets = this.#buckets;
-    for (let i = 0; i < GROUP_BUCKETS; i++) {
-      let handle = buckets[(from << GROUP_BITS) + i];
-      buckets[(from << GROUP_BITS) + i] = 0;
-      while (handle !== 0) {
-        const next = nodes[handle * 2 + 1];
-        // The place within the group does not depend on the number of groups.
-        const bucket = (this.#groupOf(nodes[handle * 2]) << GROUP_BITS) + i;
-        nodes[handle * 2 + 1] = buckets[bucket];
-        buckets[bucket] = handle;
-        handle = next;
-      }
+    this.laneA[handle] = a;
+    if (this.family !== FAMILY_IPV4) {
+      this.laneB[handle] = b;
+      this.laneC[handle] = c;
+      this.laneD[handle] = d;
     }
-    if (this.#splitGroups === this.#roundGroups) {
-      this.#roundGroups *= 2;
-      this.#splitGroups = 0;
-    }
+    this.length[handle] = length;
+    this.#groups.add(hash, handle);
+    this.#lengthCount[length]++;
+    this.count++;
+    return handle;
   }
 
   #remove(handle: PrefixHandle): void {
-    const nodes = this.#nodes;
-    const length = this.length[handle];
-    const lane = length <= 32 ? this.laneA : length <= 64 ? this.laneB : length <= 96 ? this.laneC : this.laneD;
-    const bucket = this.#bucketOf(nodes[handle * 2], lowBits(lane[handle] | 0, length));
-    let at = this.#buckets[bucket];
-    if (at === handle) this.#buckets[bucket] = nodes[handle * 2 + 1];
-    else {
-      while (nodes[at * 2 + 1] !== handle) at = nodes[at * 2 + 1];
-      nodes[at * 2 + 1] = nodes[handle * 2 + 1];
-    }
-    this.#lengthCount[length]--;
+    this.#groups.remove(this.#hashOf(handle), handle);
+    this.#lengthCount[this.length[handle]]--;
     this.length[handle] = FREE;
-    nodes[handle * 2 + 1] = this.#free;
+    this.laneA[handle] = this.#free;
     this.#free = handle;
     this.count--;
   }
@@ -326,9 +348,6 @@ export class PrefixTable {
       case 6:
         this.holds = grownUint16(this.holds, target, used);
         break;
-      case 7:
-        this.#nodes = grownUint32(this.#nodes, target * 2, used * 2);
-        break;
     }
     this.capacity = this.#growth.capacity;
   }
@@ -342,12 +361,17 @@ function mix(value: number): number {
   return h ^ (h >>> 15);
 }
 
+/** HASH_BITS bits of `mixed`, the highest of them changed by what tells neighbours apart. */
+function withNeighbours(mixed: number, low: number): number {
+  return (mixed ^ (low << NEIGHBOUR_SHIFT)) & ((1 << HASH_BITS) - 1);
+}
+
 /** The lane that holds the last bit of the prefix. */
 function lastLane(a: number, b: number, c: number, d: number, length: number): number {
   return length <= 32 ? a : length <= 64 ? b : length <= 96 ? c : d;
 }
 
-/** The prefix's bits in its last lane, shifted down: the lowest of them tell the neighbours of a group apart. */
+/** The prefix's bits in its last lane, shifted down: the lowest of them tell neighbours apart. */
 function lowBits(lane: number, length: number): number {
   return length === 0 ? 0 : lane >>> ((128 - length) & 31);
 }

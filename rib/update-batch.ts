@@ -90,7 +90,7 @@ export class UpdateBatch implements NlriLists {
       const audience = this.#bucketAudience[bucket];
       packer.writeAnnouncements(log, audience, set, this, this.#bucketFirst[bucket], this.#bucketSize[bucket]);
     }
-    for (let i = 0; i < this.#releasedCount; i++) prefixes.release(this.#released[i]);
+    prefixes.releaseAll(this.#released, this.#releasedCount);
     this.#releasedCount = 0;
     this.#bucketCount = 0;
     this.#entries = 1;
