@@ -167,7 +167,7 @@ describeInterop('eBGP over two hops', [], () => {
       const hasExpired = async (): Promise<true | null> => ((await expiredPackets(distant)) >= 2 ? true : null);
       await waitFor('our packets expire at the router between', DEADLINE_MS, hasExpired);
       expect((await peregrine.session(THEIR_LOOPBACK)).isEstablished).toBe(false);
-      expect(raw.acceptedCount).toBe(0);
+      expect(raw.acceptedAtMs()).toEqual([]);
     });
   });
 

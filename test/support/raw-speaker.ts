@@ -26,6 +26,7 @@ export interface RawMessage {
 }
 
 interface RelayEvent {
+  readonly atMs: number;
   readonly event: 'listening' | 'accepted' | 'connected' | 'data' | 'closed' | 'error';
   readonly id?: number;
   readonly hex?: string;
@@ -129,9 +130,11 @@ export class RawSpeaker {
     return connection;
   }
 
-  /** How many connections were opened to us so far. */
-  get acceptedCount(): number {
-    return this.#events().filter((event) => event.event === 'accepted').length;
+  /** When connections were opened to us so far. */
+  acceptedAtMs(): readonly number[] {
+    return this.#events()
+      .filter((event) => event.event === 'accepted')
+      .map((event) => event.atMs);
   }
 
   /** The n-th connection (from 1) that somebody opened to us. */

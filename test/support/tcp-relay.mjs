@@ -9,7 +9,7 @@ let acceptedCount = 0;
 
 /** @param {object} event */
 function tell(event) {
-  process.stdout.write(`${JSON.stringify(event)}\n`);
+  process.stdout.write(`${JSON.stringify({ atMs: Date.now(), ...event })}\n`);
 }
 
 /** @param {number} id @param {import('node:net').Socket} socket */

@@ -23,6 +23,7 @@ import {
 } from './router.ts';
 
 const START_DEADLINE_MS = 15_000;
+const COMMUNITIES_OF_A_LINE = 80;
 const DAEMONS = '/usr/lib/frr';
 const ORIGINS: { readonly [word: string]: Origin } = { IGP: 'igp', EGP: 'egp', incomplete: 'incomplete' };
 
@@ -182,11 +183,20 @@ function routeMap(network: Announcement): readonly string[] {
     );
   if (network.med !== null) lines.push(`set metric ${network.med}`);
   if (network.localPref !== null) lines.push(`set local-preference ${network.localPref}`);
-  if (network.communities.length > 0) lines.push(`set community ${network.communities.join(' ')}`);
   if (network.largeCommunities.length > 0) lines.push(`set large-community ${network.largeCommunities.join(' ')}`);
   if (network.extendedCommunities.length > 0) {
     const targets = network.extendedCommunities.map((extended) => extended.replace(/^rt:/, ''));
     lines.push(`set extcommunity rt ${targets.join(' ')}`);
+  }
+  // A line of its configuration has an end, so long lists take several entries that add to each other.
+  const { communities } = network;
+  for (let start = 0; start < communities.length; start += COMMUNITIES_OF_A_LINE) {
+    const some = communities.slice(start, start + COMMUNITIES_OF_A_LINE);
+    if (start > 0) {
+      const sequence = 10 + start / COMMUNITIES_OF_A_LINE;
+      lines.push('on-match next', 'exit', `route-map ${routeMapName(network)} permit ${sequence}`);
+    }
+    lines.push(`set community ${some.join(' ')}${start > 0 ? ' additive' : ''}`);
   }
   return [...lines, 'exit'];
 }

@@ -71,9 +71,14 @@ export const PEREGRINE: RouterDriver = {
   },
 };
 
-/** The session as `peregrine show peers` has it. */
+/** All sessions as `peregrine show peers` has them. */
+export async function peerViews(router: RouterContext): Promise<readonly PeerView[]> {
+  return await listOf<PeerView>(router, 'peers');
+}
+
+/** The session with that address. */
 export async function peerView(router: RouterContext, address: string): Promise<PeerView> {
-  const peers = await listOf<PeerView>(router, 'peers');
+  const peers = await peerViews(router);
   const found = peers.find((peer) => peer.address === address);
   if (found === undefined) throw new Error(`peregrine shows no peer ${address}`);
   return found;
