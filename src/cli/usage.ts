@@ -6,12 +6,15 @@ export const USAGE = `peregrine: a BGP-4 speaker and route-distribution daemon
 
 Run
   peregrine run --config FILE                        stand-alone, from a YAML file (docs/stand-alone.md)
-  peregrine run --node NAME --datastore directory:PATH
-                                                     as a Calico node, from a directory of Calico resources
+  peregrine run --node NAME --datastore DATASTORE    as a Calico node (docs/datastores.md); DATASTORE is one of
+                                                       directory:PATH     files of Calico resources
+                                                       kubernetes         the Kubernetes API
+                                                       etcd, etcd:URL,... etcd v3
+                                                     without --datastore: as DATASTORE_TYPE, ETCD_ENDPOINTS say
   peregrine check --config FILE [--policies]         check a stand-alone file, start nothing
-  peregrine derive --node NAME --datastore directory:PATH [--policies]
+  peregrine derive --node NAME --datastore DATASTORE [--policies]
                                                      what this node would do, offline
-  peregrine plan --node NAME --from directory:PATH --to directory:PATH
+  peregrine plan --node NAME --from DATASTORE --to DATASTORE
                                                      what that change would do to a running daemon, step by step:
                                                      hitless, soft (routes are evaluated anew) or reset, and why
 
@@ -36,6 +39,10 @@ Options
   --router-id ID    run, derive and plan with --node: dotted quad, or "hash" (as CALICO_ROUTER_ID)
   --kernel none     run: neither read nor write the kernel's routes (every next hop counts as reachable)
   --version, --help
+
+Environment with --node, as calico-node has it: CALICO_ROUTER_ID, NAMESPACE, USE_POD_CIDR, CALICO_K8S_NODE_REF,
+CALICO_ADVERTISE_CLUSTER_IPS, CALICO_ENDPOINT_STATUS_PATH_PREFIX. Our own: PEREGRINE_FELIX_GENERATION (auto, 3.28 to 3.33:
+docs/felix-generation.md), PEREGRINE_MISSING_PASSWORD (unauthenticated, withhold: docs/differences.md).
 
 Signals of a running daemon: SIGHUP reads the configuration again. SIGTERM ends the process without telling the
 peers, so that graceful restart keeps the routes. SIGINT (Ctrl-C) closes all sessions with Cease / Administrative

@@ -1,6 +1,7 @@
 /**
  * The workload status files of a case (section 3.8 of Calico's semantics): in case.json, under any name that speaks of
- * endpoints or workloads, as contents or as names of files in the folder of the case; or in its folder endpoint-status.
+ * endpoints, workloads or their status, as contents or as names of files in the folder of the case; or in a folder there
+ * that is named so.
  */
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -37,8 +38,10 @@ class StatusFiles {
   }
 
   collectFolder(path: string): void {
-    for (const name of existsSync(path) ? readdirSync(path) : []) {
-      this.found.set(name, JSON.parse(readFileSync(join(path, name), 'utf8')));
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      const inner = join(path, entry.name);
+      if (entry.isDirectory()) this.collectFolder(inner);
+      else this.found.set(entry.name, JSON.parse(readFileSync(inner, 'utf8')));
     }
   }
 
@@ -66,9 +69,12 @@ class StatusFiles {
 export function workloadsOfCase(folder: string, caseFile: object): WorkloadEndpointResource[] {
   const files = new StatusFiles(folder);
   for (const [key, value] of Object.entries(caseFile)) {
-    if (/endpoint|workload/i.test(key)) files.collect(key, value);
+    if (/endpoint|workload|status/i.test(key)) files.collect(key, value);
   }
-  files.collectFolder(join(folder, 'endpoint-status'));
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory() && /endpoint|workload|status/i.test(entry.name))
+      files.collectFolder(join(folder, entry.name));
+  }
   return [...files.found].map(([name, content]) => {
     const { value, issues } = readWorkloadEndpoint(name, content);
     if (value === null || issues.length > 0) throw new Error(`${folder}: ${name}: ${JSON.stringify(issues)}`);
