@@ -5,6 +5,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
+import type { DatastoreSpec } from '../confd/datastore/open.ts';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
 import { clearSocketPath } from './api/socket-file.ts';
 import { formatDiagnostic } from './config/diagnose.ts';
@@ -17,7 +18,7 @@ import { VERSION } from './version.ts';
 export interface DaemonOptions {
   readonly source:
     | { readonly kind: 'file'; readonly path: string }
-    | { readonly kind: 'directory'; readonly node: string; readonly path: string };
+    | { readonly kind: 'datastore'; readonly node: string; readonly spec: DatastoreSpec };
   /** null: what the configuration says, else the default. */
   readonly socketPath: string | null;
   readonly logLevel: LogLevel | null;
@@ -65,7 +66,7 @@ class Daemon {
       this.#log.info('RELOAD', {}, 'SIGHUP: reading the configuration again');
       void this.#reload?.();
     });
-    const status = this.#options.source.kind === 'file' ? await this.#startFile() : await this.#startDirectory();
+    const status = this.#options.source.kind === 'file' ? await this.#startFile() : await this.#startDatastore();
     if (status !== 0) return status;
     const mode = await ended;
     this.#log.info('STOPPING', { mode }, mode === 'silent' ? 'ending, peers keep our routes' : 'closing all sessions');
@@ -156,14 +157,14 @@ class Daemon {
     return EXIT_FAILED;
   }
 
-  async #startDirectory(): Promise<number> {
-    if (this.#options.source.kind !== 'directory') return EXIT_FAILED;
-    const { node, path } = this.#options.source;
-    const { DirectoryFollower } = await import('./directory-follower.ts');
+  async #startDatastore(): Promise<number> {
+    if (this.#options.source.kind !== 'datastore') return EXIT_FAILED;
+    const { node, spec } = this.#options.source;
+    const { DatastoreFollower } = await import('./datastore-follower.ts');
     if (!(await this.#openApi(this.#options.socketPath ?? DEFAULT_CONTROL_SOCKET))) return EXIT_FAILED;
-    const follower = new DirectoryFollower({
+    const follower = new DatastoreFollower({
       node,
-      path,
+      spec,
       routerId: this.#options.routerId ?? process.env.CALICO_ROUTER_ID ?? null,
       kernelBackend: this.#options.kernelBackend ?? 'netlink',
       log: this.#log,

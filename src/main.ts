@@ -5,6 +5,7 @@
 
 import module from 'node:module';
 import { parseArgs } from 'node:util';
+import { DATASTORE_FORMS, type DatastoreSpec, datastoreSpecOf, parseDatastoreSpec } from '../confd/datastore/open.ts';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
 import type { LogLevel } from './log/log.ts';
 import { VERSION } from './version.ts';
@@ -73,21 +74,23 @@ function nodeName({ node }: Values): string {
   return node;
 }
 
-/** The path of an option `directory:PATH`. */
-function directoryOf(values: Values, option: 'datastore' | 'from' | 'to'): string {
+/** The datastore that an option names; without `--datastore`, the one that Calico's variables name. */
+function datastoreOf(values: Values, option: 'datastore' | 'from' | 'to'): DatastoreSpec {
   const value = values[option];
-  if (value === undefined) throw new UsageError(`--${option} directory:PATH is needed`);
-  const colon = value.indexOf(':');
-  const kind = colon < 0 ? value : value.slice(0, colon);
-  if (kind !== 'directory' || colon < 0 || colon === value.length - 1) {
-    throw new UsageError(`--${option} ${value}: wanted directory:PATH`);
+  if (value !== undefined) {
+    const spec = parseDatastoreSpec(value);
+    if (spec === null) throw new UsageError(`--${option} ${value}: wanted ${DATASTORE_FORMS}`);
+    return spec;
   }
-  return value.slice(colon + 1);
+  const spec = option === 'datastore' ? datastoreSpecOf(process.env) : null;
+  if (typeof spec === 'string') throw new UsageError(spec);
+  if (spec === null) throw new UsageError(`--${option} is needed: ${DATASTORE_FORMS}`);
+  return spec;
 }
 
-/** The node and the directory of `--node NAME --datastore directory:PATH`. */
-function calicoSource(values: Values): { node: string; directory: string } {
-  return { node: nodeName(values), directory: directoryOf(values, 'datastore') };
+/** What `--node` and `--datastore` name. */
+function calicoSource(values: Values): { node: string; spec: DatastoreSpec } {
+  return { node: nodeName(values), spec: datastoreOf(values, 'datastore') };
 }
 
 function kernelBackend(values: Values): 'netlink' | 'none' | null {
@@ -101,7 +104,7 @@ function only(positionals: readonly string[], count: number, wanted: string): vo
 }
 
 async function run(values: Values, positionals: readonly string[]): Promise<number> {
-  only(positionals, 1, 'run --config FILE, or run --node NAME --datastore directory:PATH');
+  only(positionals, 1, 'run --config FILE, or run --node NAME --datastore DATASTORE');
   const common = {
     socketPath: values.socket ?? null,
     logLevel: logLevel(values),
@@ -109,7 +112,7 @@ async function run(values: Values, positionals: readonly string[]): Promise<numb
     kernelBackend: kernelBackend(values),
   };
   if (values.config === undefined && values.node === undefined && values.datastore === undefined) {
-    throw new UsageError('--config FILE is needed, or --node NAME and --datastore directory:PATH');
+    throw new UsageError('--config FILE is needed, or --node NAME and --datastore DATASTORE');
   }
   if (values.config !== undefined) {
     for (const name of ['node', 'datastore', 'router-id'] as const) {
@@ -118,9 +121,9 @@ async function run(values: Values, positionals: readonly string[]): Promise<numb
     const { runDaemon } = await import('./daemon.ts');
     return runDaemon({ ...common, source: { kind: 'file', path: values.config } });
   }
-  const { node, directory } = calicoSource(values);
+  const { node, spec } = calicoSource(values);
   const { runDaemon } = await import('./daemon.ts');
-  return runDaemon({ ...common, source: { kind: 'directory', node, path: directory } });
+  return runDaemon({ ...common, source: { kind: 'datastore', node, spec } });
 }
 
 async function show(values: Values, positionals: readonly string[]): Promise<number> {
@@ -194,18 +197,18 @@ async function main(argv: readonly string[]): Promise<number> {
       return checkFile(values.config, { json: values.json ?? false, policies: values.policies ?? false });
     }
     case 'derive': {
-      only(positionals, 1, 'derive --node NAME --datastore directory:PATH');
-      const { node, directory } = calicoSource(values);
+      only(positionals, 1, 'derive --node NAME --datastore DATASTORE');
+      const { node, spec } = calicoSource(values);
       const { deriveOffline } = await import('./cli/offline.ts');
-      return deriveOffline(node, directory, values['router-id'] ?? null, {
+      return deriveOffline(node, spec, values['router-id'] ?? null, {
         json: values.json ?? false,
         policies: values.policies ?? false,
       });
     }
     case 'plan': {
-      only(positionals, 1, 'plan --node NAME --from directory:PATH --to directory:PATH');
+      only(positionals, 1, 'plan --node NAME --from DATASTORE --to DATASTORE');
       const node = nodeName(values);
-      const [from, to] = [directoryOf(values, 'from'), directoryOf(values, 'to')];
+      const [from, to] = [datastoreOf(values, 'from'), datastoreOf(values, 'to')];
       const { planOffline } = await import('./cli/offline.ts');
       return planOffline(node, from, to, values['router-id'] ?? null, values.json ?? false);
     }

@@ -1,12 +1,12 @@
 /**
- * Commands that need no running daemon: check a stand-alone file, derive a node's state from a directory, plan what
- * another directory would change.
+ * Commands that need no running daemon: check a stand-alone file, derive a node's state from a datastore, plan what
+ * another one would change.
  */
 
 import { readFile } from 'node:fs/promises';
 import { CombinedDatastore } from '../../confd/datastore/combined.ts';
-import { DirectoryDatastore } from '../../confd/datastore/directory.ts';
 import { openEndpointStatus } from '../../confd/datastore/endpoint-status.ts';
+import { type DatastoreSpec, openDatastore } from '../../confd/datastore/open.ts';
 import { derive } from '../../confd/derive/derive.ts';
 import type { DesiredState } from '../../confd/desired-state.ts';
 import { plan } from '../../confd/plan.ts';
@@ -47,12 +47,15 @@ export async function checkFile(path: string, options: OfflineOptions): Promise<
   return EXIT_CONFIGURATION;
 }
 
-/** Reads the directory once, as the daemon would at its start. */
-async function readDirectory(path: string, statusPathPrefix: string | null): Promise<Resources> {
+/** Reads the datastore once, as the daemon would at its start. */
+async function readDatastore(spec: DatastoreSpec, node: string, statusPathPrefix: string | null): Promise<Resources> {
   const store = new ResourceStore();
-  const directory = new DirectoryDatastore(path);
+  const opened = await openDatastore(spec, node, process.env);
+  if (!opened.ok) throw new Error(opened.problems.join('; '));
   const datastore =
-    statusPathPrefix === null ? directory : new CombinedDatastore(directory, openEndpointStatus(statusPathPrefix));
+    statusPathPrefix === null
+      ? opened.datastore
+      : new CombinedDatastore(opened.datastore, openEndpointStatus(statusPathPrefix));
   try {
     await new Promise<void>((resolve, reject) => {
       datastore.start({
@@ -69,38 +72,38 @@ async function readDirectory(path: string, statusPathPrefix: string | null): Pro
   return store.snapshot();
 }
 
-/** What a node would do with the resources of a directory, in the environment of this process. */
-async function deriveDirectory(node: string, directory: string, routerId: string | null): Promise<DesiredState> {
+/** What a node would do with the resources of a datastore, in the environment of this process. */
+async function deriveDatastore(node: string, spec: DatastoreSpec, routerId: string | null): Promise<DesiredState> {
   const read = calicoEnvironment(process.env);
   if (!read.ok) throw new Error(read.reason);
   const { options, statusPathPrefix, isStatusPathGiven } = read.environment;
   // This may be any machine: workloads of the node count only when it is said where their files are.
-  const resources = await readDirectory(directory, isStatusPathGiven ? statusPathPrefix : null);
+  const resources = await readDatastore(spec, node, isStatusPathGiven ? statusPathPrefix : null);
   return derive(resources, node, { ...options, routerId: routerId ?? options.routerId });
 }
 
 export async function deriveOffline(
   node: string,
-  directory: string,
+  spec: DatastoreSpec,
   routerId: string | null,
   options: OfflineOptions,
 ): Promise<number> {
-  const desired = withoutSecrets(await deriveDirectory(node, directory, routerId));
+  const desired = withoutSecrets(await deriveDatastore(node, spec, routerId));
   process.stdout.write(options.json ? `${JSON.stringify(desired, null, 2)}\n` : `${formatDesired(desired, options)}\n`);
   if (desired.incomplete === undefined) return 0;
   process.stderr.write(`peregrine: node ${node}: ${desired.incomplete}\n`);
   return 1;
 }
 
-/** What would happen to a daemon that runs with one directory when it were given the other. */
+/** What would happen to a daemon that runs with one datastore when it were given the other. */
 export async function planOffline(
   node: string,
-  from: string,
-  to: string,
+  from: DatastoreSpec,
+  to: DatastoreSpec,
   routerId: string | null,
   json: boolean,
 ): Promise<number> {
-  const planned = plan(await deriveDirectory(node, from, routerId), await deriveDirectory(node, to, routerId));
+  const planned = plan(await deriveDatastore(node, from, routerId), await deriveDatastore(node, to, routerId));
   process.stdout.write(json ? `${JSON.stringify(planned, null, 2)}\n` : `${formatPlan(planned)}\n`);
   return planned.withheld === null ? 0 : 1;
 }

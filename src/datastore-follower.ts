@@ -1,13 +1,13 @@
 /**
- * Follows a directory of Calico resources for one node: datastore batches into the mirror, the mirror into a desired
- * state, the desired state into the speaker. Nothing is derived before the first complete listing, and a state that
- * says nothing (our node is missing) replaces none that runs.
+ * Follows Calico's resources for one node: datastore batches into the mirror, the mirror into a desired state, the
+ * desired state into the speaker. Nothing is derived before the first complete listing, and a state that says nothing
+ * (our node is missing) replaces none that runs.
  */
 
 import { CombinedDatastore } from '../confd/datastore/combined.ts';
 import type { Datastore, DatastoreStatus } from '../confd/datastore/datastore.ts';
-import { DirectoryDatastore } from '../confd/datastore/directory.ts';
 import { openEndpointStatus } from '../confd/datastore/endpoint-status.ts';
+import { type DatastoreSpec, openDatastore } from '../confd/datastore/open.ts';
 import { IncrementalDeriver } from '../confd/derive/derive.ts';
 import type { ResourceBatch } from '../confd/resource-store.ts';
 import { calicoEnvironment } from './calico-environment.ts';
@@ -16,20 +16,20 @@ import type { Speaker } from './speaker/speaker.ts';
 
 export interface FollowerOptions {
   readonly node: string;
-  readonly path: string;
+  readonly spec: DatastoreSpec;
   readonly routerId: string | null;
   readonly kernelBackend: 'netlink' | 'none';
   readonly log: Log;
   readonly speaker: Speaker;
 }
 
-/** What follows the directory once the environment has been read. */
+/** What is followed once the environment has been read. */
 interface Source {
   readonly datastore: Datastore;
   readonly deriver: IncrementalDeriver;
 }
 
-export class DirectoryFollower {
+export class DatastoreFollower {
   readonly #options: FollowerOptions;
   #source: Source | null = null;
   #inSync = false;
@@ -45,13 +45,15 @@ export class DirectoryFollower {
   }
 
   /** Resolves when the speaker runs with a first state (null), or cannot run at all (the reason). */
-  start(): Promise<string | null> {
-    const { node, path, routerId, kernelBackend, speaker } = this.#options;
+  async start(): Promise<string | null> {
+    const { node, spec, routerId, kernelBackend, speaker } = this.#options;
     const read = calicoEnvironment(process.env);
-    if (!read.ok) return Promise.resolve(read.reason);
+    if (!read.ok) return read.reason;
+    const opened = await openDatastore(spec, node, process.env);
+    if (!opened.ok) return opened.problems.join('; ');
     const { options, statusPathPrefix } = read.environment;
     const deriver = new IncrementalDeriver(node, { ...options, routerId: routerId ?? options.routerId, kernelBackend });
-    const datastore = new CombinedDatastore(new DirectoryDatastore(path), openEndpointStatus(statusPathPrefix));
+    const datastore = new CombinedDatastore(opened.datastore, openEndpointStatus(statusPathPrefix));
     const source = { datastore, deriver };
     this.#source = source;
     speaker.setSource(datastore.description);
@@ -68,7 +70,7 @@ export class DirectoryFollower {
     await this.#source?.datastore.stop();
   }
 
-  /** Derives again from what is known; the datastore itself follows its directory without being asked. */
+  /** Derives again from what is known; the datastore itself follows its source without being asked. */
   async rescan(): Promise<void> {
     if (this.#source !== null && this.#inSync) this.#queue(this.#source);
     await this.#deriving;
@@ -92,6 +94,8 @@ export class DirectoryFollower {
     }
     this.#inSync = inSync;
     if (inSync) this.#queue(source);
+    // The daemon is up and waits; a signal can end it, and the control socket says for what it waits.
+    if (status.phase === 'unreachable') this.#settle(null);
   }
 
   #queue(source: Source): void {
