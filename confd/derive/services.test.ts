@@ -47,7 +47,11 @@ describe('externalTrafficPolicy Local: where there is an endpoint', () => {
       ['10.96.0.1/32', 'fd00:96::1/128'],
     ],
     ['in a slice of host names', [service('web', LOCAL), slice('a', 'web', ['n1'], 'FQDN')], []],
-    ['of a headless Service', [service('web', { ...LOCAL, clusterIP: 'None' }), slice('a', 'web', ['n1'])], []],
+    [
+      'of a headless Service, external addresses or not',
+      [service('web', { ...LOCAL, clusterIP: 'None', externalIPs: ['203.0.113.5'] }), slice('a', 'web', ['n1'])],
+      [],
+    ],
     [
       'of a Service without cluster IP',
       [service('web', { externalTrafficPolicy: 'Local' }), slice('a', 'web', ['n1'])],
