@@ -76,7 +76,13 @@ export function openOctets(fields: OpenFields): Buffer {
 }
 
 /** An eBGP UPDATE that announces IPv4 prefixes of whole octets (`198.51.100.0/24`), four-octet AS numbers. */
-export function updateOctets(as: number, nextHop: string, prefixes: readonly string[]): Buffer {
+export function updateOctets(
+  as: number,
+  nextHop: string,
+  prefixes: readonly string[],
+  /** Octets of further attributes, behind the three that must be there. */
+  further: Buffer = Buffer.alloc(0),
+): Buffer {
   const asOctets = Buffer.alloc(4);
   asOctets.writeUInt32BE(as);
   const attributes = Buffer.concat([
@@ -84,6 +90,7 @@ export function updateOctets(as: number, nextHop: string, prefixes: readonly str
     Buffer.from([0x40, 2, 6, 2, 1]),
     asOctets,
     Buffer.from([0x40, 3, 4, ...nextHop.split('.').map(Number)]),
+    further,
   ]);
   const nlri = prefixes.flatMap((prefix) => {
     const [address, length] = prefix.split('/');
@@ -97,6 +104,43 @@ export function updateOctets(as: number, nextHop: string, prefixes: readonly str
   });
   const lengths = Buffer.from([0, 0, attributes.length >>> 8, attributes.length & 0xff]);
   return messageOctets(UPDATE, Buffer.concat([lengths, attributes, Buffer.from(nlri)]));
+}
+
+export interface RawUpdate {
+  readonly withdrawn: readonly string[];
+  readonly announced: readonly string[];
+  readonly attributes: readonly { readonly flags: number; readonly code: number; readonly value: Buffer }[];
+}
+
+/** The parts of an UPDATE for IPv4 in the classic fields (RFC 4271 4.3). */
+export function readUpdate(body: Buffer): RawUpdate {
+  const withdrawnEnd = 2 + body.readUInt16BE(0);
+  const attributesEnd = withdrawnEnd + 2 + body.readUInt16BE(withdrawnEnd);
+  const attributes: { flags: number; code: number; value: Buffer }[] = [];
+  for (let at = withdrawnEnd + 2; at < attributesEnd; ) {
+    const [flags, code] = [body[at], body[at + 1]];
+    const isLong = (flags & 0x10) !== 0;
+    const start = at + (isLong ? 4 : 3);
+    const length = isLong ? body.readUInt16BE(at + 2) : body[at + 2];
+    attributes.push({ flags, code, value: body.subarray(start, start + length) });
+    at = start + length;
+  }
+  return {
+    withdrawn: readPrefixes(body.subarray(2, withdrawnEnd)),
+    announced: readPrefixes(body.subarray(attributesEnd)),
+    attributes,
+  };
+}
+
+function readPrefixes(octets: Buffer): readonly string[] {
+  const prefixes: string[] = [];
+  for (let at = 0; at < octets.length; ) {
+    const used = Math.ceil(octets[at] / 8);
+    const address = [0, 1, 2, 3].map((index) => (index < used ? octets[at + 1 + index] : 0));
+    prefixes.push(`${address.join('.')}/${octets[at]}`);
+    at += 1 + used;
+  }
+  return prefixes;
 }
 
 export class RawSpeaker {
@@ -201,6 +245,20 @@ export class RawConnection {
       at += length;
     }
     return messages;
+  }
+
+  /** When messages of that type have come so far, as far as one can see: the last octets decide. */
+  messagesAtMs(type: number): readonly number[] {
+    const times: number[] = [];
+    let waiting = Buffer.alloc(0);
+    for (const { hex, atMs } of this.events()) {
+      waiting = Buffer.concat([waiting, Buffer.from(hex ?? '', 'hex')]);
+      while (waiting.length >= HEADER_OCTETS && waiting.length >= waiting.readUInt16BE(16)) {
+        if (waiting[18] === type) times.push(atMs);
+        waiting = waiting.subarray(waiting.readUInt16BE(16));
+      }
+    }
+    return times;
   }
 
   /** The first message of that type; fails at once when the connection is closed without one. */

@@ -2,7 +2,7 @@
 
 import { Laboratory, type Namespace } from './netns.ts';
 import type { Router } from './peers/index.ts';
-import { FAMILIES, type Family, type Neighbour, neighbour } from './peers/router.ts';
+import { FAMILIES, type Family, type Neighbour, neighbour, type RouterContext } from './peers/router.ts';
 import { waitUntil } from './wait-for.ts';
 
 /** OpenBGPD tries again after half a minute when its first connection was too early. */
@@ -83,4 +83,21 @@ export async function kernelRoutes(
     .map((line) => line.replaceAll('\\', ' ').replaceAll(/\s+/g, ' ').trim())
     .filter((line) => line !== '')
     .sort();
+}
+
+/** Where a daemon can be run that no driver configures (see peers/bird.ts). */
+export function placeOf(
+  lab: Laboratory,
+  namespace: Namespace,
+): Pick<RouterContext, 'lab' | 'namespace' | 'folder' | 'command'> {
+  return {
+    lab,
+    namespace,
+    folder: lab.folder(namespace),
+    command: async (argv, input) => {
+      const result = await lab.run(namespace, argv, input);
+      if (result.status === 0) return result.stdout;
+      throw new Error(`${argv.join(' ')} ended with status ${result.status}: ${result.stdout}${result.stderr}`);
+    },
+  };
 }

@@ -5,6 +5,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DaemonProcess } from '../daemon-process.ts';
 import {
   type Announcement,
   BGP_PORT,
@@ -26,17 +27,7 @@ export const BIRD: RouterDriver = {
   routeRefresh: { asks: true, answers: true },
 
   async start(router) {
-    writeConfig(router);
-    const path = (name: string): string => join(router.folder, name);
-    const argv = ['bird', '-f', '-c', path('bird.conf'), '-s', path('bird.ctl'), '-P', path('bird.pid')];
-    // -R: recover from a restart, which sets the R bit of RFC 4724.
-    if (router.restartCount > 0) argv.push('-R');
-    const daemon = router.lab.spawn(router.namespace, argv);
-    await daemon.ready('birdc answers', START_DEADLINE_MS, async () => {
-      const status = await birdc(router, 'show', 'status');
-      return /Daemon is up and running|Graceful restart recovery/.test(status) ? true : null;
-    });
-    return daemon;
+    return await runBird(router, renderBird(router.config), router.restartCount > 0);
   },
 
   async session(router, neighbour) {
@@ -69,14 +60,36 @@ export const BIRD: RouterDriver = {
   },
 };
 
-function birdc(router: RouterContext, ...command: readonly string[]): Promise<string> {
-  return router.command(['birdc', '-s', join(router.folder, 'bird.ctl'), ...command]);
+/** Where a BIRD runs and how to ask it. */
+export type BirdPlace = Pick<RouterContext, 'lab' | 'namespace' | 'folder' | 'command'>;
+
+/** Starts a BIRD with this configuration; `isRestart` sets the R bit of RFC 4724. */
+export async function runBird(place: BirdPlace, configuration: string, isRestart = false): Promise<DaemonProcess> {
+  const path = (name: string): string => join(place.folder, name);
+  writeFileSync(path('bird.conf'), configuration);
+  const argv = ['bird', '-f', '-c', path('bird.conf'), '-s', path('bird.ctl'), '-P', path('bird.pid')];
+  if (isRestart) argv.push('-R');
+  const daemon = place.lab.spawn(place.namespace, argv);
+  await daemon.ready('birdc answers', START_DEADLINE_MS, async () => {
+    const status = await birdc(place, 'show', 'status');
+    return /Daemon is up and running|Graceful restart recovery/.test(status) ? true : null;
+  });
+  return daemon;
+}
+
+/** Puts another configuration in force. */
+export async function configureBird(place: BirdPlace, configuration: string): Promise<void> {
+  writeFileSync(join(place.folder, 'bird.conf'), configuration);
+  const answer = await birdc(place, 'configure');
+  if (!answer.includes('Reconfigur')) throw new Error(`birdc configure: ${answer}`);
+}
+
+export function birdc(place: BirdPlace, ...command: readonly string[]): Promise<string> {
+  return place.command(['birdc', '-s', join(place.folder, 'bird.ctl'), ...command]);
 }
 
 async function reload(router: RouterContext): Promise<void> {
-  writeConfig(router);
-  const answer = await birdc(router, 'configure');
-  if (!answer.includes('Reconfigur')) throw new Error(`birdc configure: ${answer}`);
+  await configureBird(router, renderBird(router.config));
 }
 
 function protocol(router: RouterContext, neighbour: Neighbour): string {
@@ -85,10 +98,6 @@ function protocol(router: RouterContext, neighbour: Neighbour): string {
 
 function tableOf(family: Family): string {
   return family === 'ipv4-unicast' ? 'master4' : 'master6';
-}
-
-function writeConfig(router: RouterContext): void {
-  writeFileSync(join(router.folder, 'bird.conf'), renderBird(router.config));
 }
 
 function renderBird(config: RouterConfig): string {
@@ -154,7 +163,7 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour, index: numb
   if (neighbour.passive) lines.push('  passive on;');
   if (neighbour.password !== null) lines.push(`  password "${neighbour.password}";`);
   if (neighbour.gtsm) lines.push('  ttl security on;');
-  if (neighbour.reflectorClient) lines.push('  rr client;', `  rr cluster id ${config.routerId};`);
+  if (neighbour.reflectorClient) lines.push('  rr client;', `  rr cluster id ${config.clusterId ?? config.routerId};`);
   lines.push(...neighbour.words);
   for (const family of neighbour.families) {
     const channel = channelOf(family);

@@ -231,7 +231,7 @@ function renderFrr(config: RouterConfig): string {
     lines.push(' bgp graceful-restart select-defer-time 3');
   }
   if (config.neighbours.some((neighbour) => neighbour.reflectorClient))
-    lines.push(` bgp cluster-id ${config.routerId}`);
+    lines.push(` bgp cluster-id ${config.clusterId ?? config.routerId}`);
   for (const neighbour of config.neighbours) lines.push(...renderNeighbour(config, neighbour));
   for (const family of ['ipv4-unicast', 'ipv6-unicast'] as const) {
     lines.push(` address-family ${familyWords(family)}`);

@@ -196,7 +196,7 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour): readonly s
     lines.push(
       '[neighbors.route-reflector.config]',
       'route-reflector-client = true',
-      `route-reflector-cluster-id = "${config.routerId}"`,
+      `route-reflector-cluster-id = "${config.clusterId ?? config.routerId}"`,
     );
   }
   for (const family of neighbour.families) {

@@ -132,7 +132,8 @@ function renderOpenbgpd(router: RouterContext): string {
     `socket "${socketPath(router)}"`,
     ...config.networks.map((network) => renderNetwork(router, network)),
   ];
-  for (const neighbour of config.neighbours) lines.push(...renderNeighbour(neighbour));
+  const clusterId = config.clusterId ?? config.routerId;
+  for (const neighbour of config.neighbours) lines.push(...renderNeighbour(neighbour, clusterId));
   return [...lines, 'allow from any', 'allow to any', ''].join('\n');
 }
 
@@ -149,7 +150,7 @@ function renderNetwork(router: RouterContext, network: Announcement): string {
   return `network ${network.prefix} set { ${set.join(' ')} }`;
 }
 
-function renderNeighbour(neighbour: Neighbour): readonly string[] {
+function renderNeighbour(neighbour: Neighbour, clusterId: string): readonly string[] {
   const offers = (family: string): string => (neighbour.families.includes(family as never) ? 'unicast' : 'none');
   const lines = [
     `neighbor ${addressWithLink(neighbour.address, neighbour)} {`,
@@ -172,7 +173,7 @@ function renderNeighbour(neighbour: Neighbour): readonly string[] {
   if (neighbour.passive) lines.push('  passive');
   if (neighbour.password !== null) lines.push(`  tcp md5sig password "${neighbour.password}"`);
   if (neighbour.gtsm) lines.push('  ttl-security yes');
-  if (neighbour.reflectorClient) lines.push('  route-reflector');
+  if (neighbour.reflectorClient) lines.push(`  route-reflector ${clusterId}`);
   return [...lines, ...neighbour.words, '}'];
 }
 

@@ -142,6 +142,7 @@ function writeConfig(router: RouterContext): void {
     kernel: config.kernel ?? {},
     peers: config.neighbours.map((neighbour) => peerEntry(neighbour)),
     originate: config.networks.map((network) => ({ prefix: network.prefix })),
+    ...(config.clusterId === undefined ? {} : { clusterId: config.clusterId }),
     ...(config.listenPort === undefined ? {} : { listen: listenOn(config.listenPort) }),
     ...config.peregrine,
     policies: {

@@ -84,6 +84,8 @@ export interface RouterConfig {
   readonly routerId: string;
   readonly neighbours: readonly Neighbour[];
   readonly networks: readonly Announcement[];
+  /** Of route reflection; the router id unless given. */
+  readonly clusterId?: string;
   /** TCP port to listen on; 179 unless given. */
   readonly listenPort?: number;
   /** Field `kernel` of Peregrine's file; other daemons know nothing of it. */
