@@ -64,7 +64,15 @@ export async function openDatastore(spec: DatastoreSpec, node: string, environme
       const read = readEtcdSettings(environment, spec.endpoints);
       if (!read.ok) return read;
       const { EtcdDatastore } = await import('./etcd/etcd.ts');
-      return { ok: true, datastore: new EtcdDatastore(node, read.settings) };
+      const etcd = new EtcdDatastore(node, read.settings);
+      // Passwords and Services are in the Kubernetes API, wherever Calico's own resources are.
+      const { isBesideKubernetes, readKubernetesSettings } = await import('./kubernetes/settings.ts');
+      if (!isBesideKubernetes(environment)) return { ok: true, datastore: etcd };
+      const beside = readKubernetesSettings(node, environment, readIfThere, true);
+      if (!beside.ok) return beside;
+      const { KubernetesDatastore } = await import('./kubernetes/kubernetes.ts');
+      const { SupplementedDatastore } = await import('./kubernetes/supplemented.ts');
+      return { ok: true, datastore: new SupplementedDatastore(etcd, new KubernetesDatastore(beside.options), node) };
     }
     case 'kubernetes': {
       const { readKubernetesSettings } = await import('./kubernetes/settings.ts');

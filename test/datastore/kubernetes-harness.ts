@@ -79,6 +79,7 @@ export async function startKubernetesHarness(
       {
         access,
         node: OWN_NODE,
+        isSupplement: false,
         usePodCidr: false,
         group: null,
         secretNamespace: 'kube-system',

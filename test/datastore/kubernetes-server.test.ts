@@ -10,11 +10,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ClusterAccess } from '../../confd/datastore/kubernetes/access.ts';
 import { readKubeconfig } from '../../confd/datastore/kubernetes/kubeconfig.ts';
 import type { KubernetesOptions, KubernetesTuning } from '../../confd/datastore/kubernetes/kubernetes.ts';
+import { openDatastore } from '../../confd/datastore/open.ts';
 import { SYSTEM_TIMERS } from '../../confd/datastore/system-timers.ts';
 import { calicoCrdOf } from '../servers/crds.ts';
 import { type ApiObject, KUBE_APISERVER_MISSING, TOKENS } from '../servers/kube-server.ts';
 import { storedAffinity, storedPeer, storedPool } from './compliance.ts';
-import { OWN_NODE } from './harness.ts';
+import { etcdEntry } from './etcd-harness.ts';
+import { OWN_NODE, type StoredObject } from './harness.ts';
 import { apiObject, type KubernetesHarness, startKubernetesHarness } from './kubernetes-harness.ts';
 import { Recorder, summary } from './recorder.ts';
 
@@ -405,6 +407,67 @@ describe.skipIf(KUBE_APISERVER_MISSING !== null)(`kubernetes (${KUBE_APISERVER_M
     await recorder.reaches('in-sync');
     await harness.server.put(apiObject(storedPeer('thawed', 7), V1));
     await recorder.sees('a change', (now) => now.bgpPeers.has('thawed'));
+  });
+
+  test('beside etcd it gives passwords and services', async () => {
+    const { server } = harness;
+    await harness.clear();
+    const { etcd } = server;
+    const put = (object: StoredObject): Promise<void> => etcd.put(...etcdEntry(object));
+    const inEtcd = (object: ApiObject): StoredObject => ({ ...object, apiVersion: V3 }) as unknown as StoredObject;
+    const path = join(folder, 'beside-etcd');
+    const cluster = { server: harness.access.server, 'certificate-authority': server.certificates.ca };
+    await writeFile(
+      path,
+      JSON.stringify({
+        'current-context': 'here',
+        clusters: [{ name: 'c', cluster }],
+        contexts: [{ name: 'here', context: { cluster: 'c', user: 'u' } }],
+        users: [{ name: 'u', user: { token: TOKENS.admin } }],
+      }),
+    );
+    await server.put(secret('bgp-passwords', { password: 'one' }));
+    await put({
+      apiVersion: V3,
+      kind: 'Node',
+      metadata: { name: OWN_NODE },
+      spec: { bgp: { ipv4Address: '192.0.2.1/24' } },
+    });
+    await put(inEtcd(peerWithPassword('tor', 'bgp-passwords')));
+
+    const environment = { ETCD_ENDPOINTS: etcd.url, KUBECONFIG: path };
+    const opened = await openDatastore({ kind: 'etcd', endpoints: null }, OWN_NODE, environment);
+    if (!opened.ok) throw new Error(opened.problems.join());
+    const recorder = new Recorder(opened.datastore);
+    open.push(recorder);
+    recorder.start();
+    await recorder.reaches('in-sync');
+    const password = (): string | null | undefined =>
+      recorder.resources.secrets.get('kube-system/bgp-passwords')?.values.password;
+    expect(recorder.resources.bgpPeers.has('tor')).toBe(true);
+    expect(password()).toBe('one');
+
+    await server.put(secret('bgp-passwords', { password: 'two' }));
+    await recorder.sees('the new password', () => password() === 'two');
+    await server.put(secret('more', { password: 'three' }));
+    await put(inEtcd(peerWithPassword('other', 'more')));
+    await recorder.sees('another peer', (now) => now.bgpPeers.has('other'));
+    const batchOf = (name: string): number =>
+      recorder.batches.findIndex(({ events }) =>
+        events.some((event) => event.type === 'set' && event.resource.name === name),
+      );
+    expect(batchOf('kube-system/more')).toBeLessThanOrEqual(batchOf('other'));
+    expect(recorder.status.revision).toMatch(/^\d+\+\d+$/);
+
+    // Without the API the rest goes on.
+    await harness.disconnect();
+    await put(storedPeer('third', 7));
+    await recorder.sees('a change', (now) => now.bgpPeers.has('third'));
+    expect(recorder.status.phase).toBe('in-sync');
+    expect(password()).toBe('two');
+    await recorder.stop();
+    await etcd.deletePrefix('/calico/');
+    await harness.reconnect();
   });
 
   test('a store that was restored from a backup is followed from where it is now', async () => {

@@ -15,13 +15,15 @@ import type { Timers } from '../datastore.ts';
 import type { ApiClient } from './api-client.ts';
 import { discoverGroup } from './discovery.ts';
 import { Mirror } from './mirror.ts';
-import { needsOf } from './needs.ts';
+import { type NeedySources, needsOf } from './needs.ts';
 import type { KindStatus } from './phase.ts';
 import { Reflector } from './reflector.ts';
 import type { ReflectorTuning } from './reflector-state.ts';
 import * as targets from './target.ts';
 
 export interface FeedOptions {
+  /** Calico's kinds are kept elsewhere: only Services, EndpointSlices and Secrets are followed here. */
+  readonly isSupplement: boolean;
   /** Name of the own node. */
   readonly node: string;
   /** USE_POD_CIDR: pod CIDRs take the place of BlockAffinities. */
@@ -72,7 +74,8 @@ export class Feeds {
     this.#options = options;
     this.#surroundings = surroundings;
     this.#group = options.group ?? 'crd.projectcalico.org/v1';
-    this.#isGroupKnown = options.group !== null;
+    this.#isGroupKnown = options.group !== null || options.isSupplement;
+    if (options.isSupplement) return;
     const essential = { isEssential: true, isCalico: true, isOnDemand: false };
     this.#add('Node', () => targets.nodesTarget(options.usePodCidr), { ...essential, isCalico: false });
     for (const kind of CALICO_KINDS) this.#add(kind, () => targets.calicoTarget(kind, this.#group), essential);
@@ -110,8 +113,9 @@ export class Feeds {
     for (const { reflector } of this.#feeds.values()) reflector.restart('store', message);
   }
 
-  /** Path to one object of a small kind, to ask the server how far it is. */
+  /** A small kind, to ask the server how far it is. */
   get probe(): targets.WatchTarget {
+    if (this.#options.isSupplement) return targets.servicesTarget();
     return targets.calicoTarget('BGPConfiguration', this.#group);
   }
 
@@ -130,18 +134,20 @@ export class Feeds {
     return [...this.#feeds.values()].some(({ isOnDemand, reflector }) => isOnDemand && !reflector.hasOutcome);
   }
 
-  /** Follows what the resources refer to, and no longer what they do not. */
-  meetNeeds(): void {
-    const { node, secretNamespace, advertisesClusterIps } = this.#options;
+  /** What was read that says what else is needed. */
+  get sources(): NeedySources {
     const nodes = this.#resources('Node') as NodeResource[];
-    const needs = needsOf(
-      {
-        ownNode: nodes.find((one) => one.name === node) ?? null,
-        peers: this.#resources('BGPPeer') as BgpPeerResource[],
-        configurations: this.#resources('BGPConfiguration') as BgpConfigurationResource[],
-      },
-      advertisesClusterIps,
-    );
+    return {
+      ownNode: nodes.find((one) => one.name === this.#options.node) ?? null,
+      peers: this.#resources('BGPPeer') as BgpPeerResource[],
+      configurations: this.#resources('BGPConfiguration') as BgpConfigurationResource[],
+    };
+  }
+
+  /** Follows what the resources refer to, and no longer what they do not. */
+  meetNeeds(sources: NeedySources): void {
+    const { secretNamespace, advertisesClusterIps } = this.#options;
+    const needs = needsOf(sources, advertisesClusterIps);
     const wanted = new Map<string, () => targets.WatchTarget>();
     if (needs.services) {
       wanted.set('Service', targets.servicesTarget);

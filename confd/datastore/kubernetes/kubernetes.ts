@@ -13,6 +13,7 @@ import type { ClusterAccess } from './access.ts';
 import { ApiClient, type ApiClientOptions } from './api-client.ts';
 import { classify } from './api-failure.ts';
 import { type FeedOptions, Feeds } from './feeds.ts';
+import type { NeedySources } from './needs.ts';
 import { objectVersion } from './object.ts';
 import { isLater, Outbox } from './outbox.ts';
 import { conditionsOf, judge } from './phase.ts';
@@ -80,12 +81,16 @@ export class KubernetesDatastore implements Datastore {
   #toldConditions = '';
   /** How often settling was put off; null: nothing has to settle. */
   #settlingRounds: number | null = null;
+  /** In a supplement: what the other datastore says; null: nothing yet. */
+  #foreignSources: NeedySources | null = null;
+  readonly #isSupplement: boolean;
   #isStopped = false;
 
   constructor(options: KubernetesOptions, tuning: Partial<KubernetesTuning> = {}) {
     const all = { ...KUBERNETES_TUNING, ...tuning };
     this.description = `kubernetes:${options.access.server}`;
     this.#node = options.node;
+    this.#isSupplement = options.isSupplement;
     this.#tuning = all;
     this.#client = new ApiClient(options.access, {
       userAgent: 'peregrine',
@@ -112,6 +117,18 @@ export class KubernetesDatastore implements Datastore {
     this.#listener = listener;
     this.#status = { phase: 'starting', message: 'connecting', revision: '' };
     this.#feeds.start();
+  }
+
+  /** Of a supplement: what the datastore beside it says. Follows what is needed now. */
+  need(sources: NeedySources): void {
+    this.#foreignSources = sources;
+    this.#meetNeeds();
+    this.#later('judge', 0, () => this.#judge());
+  }
+
+  /** Something that was asked for is not known yet. */
+  get isAwaiting(): boolean {
+    return this.#feeds.isAwaiting;
   }
 
   async stop(): Promise<void> {
@@ -208,12 +225,17 @@ export class KubernetesDatastore implements Datastore {
 
   /** Everything essential is there. */
   #enterSync(): void {
-    this.#feeds.meetNeeds();
+    if (this.#isSupplement && this.#foreignSources === null) return;
+    this.#meetNeeds();
     // The first state is to have its passwords and Services. When they have come, this is judged again.
     if (!this.#hasBeenInSync && this.#feeds.isAwaiting) return this.#judgeWaiting();
     this.#hasBeenInSync = true;
     this.#hand(true);
     this.#setStatus('in-sync', '');
+  }
+
+  #meetNeeds(): void {
+    this.#feeds.meetNeeds(this.#foreignSources ?? this.#feeds.sources);
   }
 
   #judgeWaiting(): void {
@@ -232,7 +254,7 @@ export class KubernetesDatastore implements Datastore {
       const { kind, name } = event.type === 'set' ? event.resource : event.key;
       return kind === 'BGPPeer' || kind === 'BGPConfiguration' || (kind === 'Node' && name === this.#node);
     };
-    if (this.#outbox.has(asks)) this.#feeds.meetNeeds();
+    if (this.#outbox.has(asks)) this.#meetNeeds();
     if (!this.#feeds.isAwaiting || this.#outbox.isEmpty) {
       this.#cancel('hold');
       this.#hand(false);

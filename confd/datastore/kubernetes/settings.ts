@@ -95,11 +95,20 @@ function readAccess(environment: Environment, readFile: ReadFile, isInsecure: bo
   return text === null ? inClusterAccess(environment) : readKubeconfig([{ path, text }], overrides);
 }
 
-/** What the datastore of node `node` needs to know. */
+/**
+ * There is a Kubernetes cluster beside a datastore that is not its API: Calico looks at KUBECONFIG and at the pod. A
+ * kubeconfig at home is the person's, not the node's.
+ */
+export function isBesideKubernetes(environment: Environment): boolean {
+  return calicoVariable(environment, 'KUBECONFIG') !== '' || (environment.KUBERNETES_SERVICE_HOST ?? '') !== '';
+}
+
+/** What the datastore of node `node` needs to know. `isSupplement`: Calico's own kinds are kept elsewhere. */
 export function readKubernetesSettings(
   node: string,
   environment: Environment,
   readFile: ReadFile,
+  isSupplement = false,
 ): KubernetesSettingsOutcome {
   const problems: string[] = [];
   const flag = (name: string): boolean => {
@@ -115,6 +124,7 @@ export function readKubernetesSettings(
     ok: true,
     options: {
       access: access.access,
+      isSupplement,
       node,
       usePodCidr,
       group: groupOfSetting((environment.CALICO_API_GROUP ?? '').trim()),
