@@ -3,33 +3,31 @@
  * there, and resume the watch on the next connection after the last event taken over.
  *
  * What was missed between two connections is gathered until etcd says that it was everything, and then delivered as
- * one batch. A new listing is made when history is compacted, and when the store is another one than before: its id
- * changed, or its revision or raft term went back, as after the restore of a backup.
+ * one batch. A new listing is made when history is compacted, and when the store is another one than before
+ * (store-identity.ts), as after the restore of a backup.
  */
 
 import type { ResourceEvent } from '../../resource-store.ts';
-import type { Timers } from '../datastore.ts';
+import { CatchUp, type CatchUpOptions } from './catch-up.ts';
 import { type EtcdClient, isCompacted } from './client.ts';
-import type { MessageStream } from './connection.ts';
-import type { GrpcFailure } from './grpc.ts';
+import { GRPC_STATUS, type GrpcFailure, type GrpcOutcome } from './grpc.ts';
 import { keyAfter, type WatchedRange } from './keys.ts';
-import { decodeWatchResponse, encodeWatchProgressRequest, type ResponseHeader } from './messages.ts';
+import { decodeWatchResponse, type KeyValue, type ResponseHeader } from './messages.ts';
 import { Mirror } from './mirror.ts';
+import { StoreIdentity } from './store-identity.ts';
 import { WatchCursor } from './watch-cursor.ts';
 
-export interface ViewOptions {
+export interface ViewOptions extends CatchUpOptions {
   /** Entries of one answer to a listing. */
   readonly pageLimit: number;
   /** Changes that come within this time are one batch. */
   readonly gatherMs: number;
-  /** This long without events, and etcd's word for it, mean that everything missed has come. */
-  readonly quietMs: number;
-  /** What was missed is delivered after this time even if more keeps coming. */
-  readonly catchUpLimitMs: number;
   /** How long etcd may take to set up the watches. */
   readonly callTimeoutMs: number;
-  readonly timers: Timers;
 }
+
+/** The calls of EtcdClient that a view makes. */
+export type ViewClient = Pick<EtcdClient, 'range' | 'watch' | 'explainWatch'>;
 
 export interface ViewListener {
   /** `isComplete`: a whole listing was compared; it is said even when it brings no events. */
@@ -56,8 +54,7 @@ export class EtcdView {
   readonly #listener: ViewListener;
   readonly #mirror: Mirror;
   readonly #cursor: WatchCursor;
-  /** The store that was listed, with the highest revision and term seen of it; null: none was. */
-  #store: ResponseHeader | null = null;
+  readonly #store = new StoreIdentity();
   /** Taken over and not delivered yet. */
   #pending: ResourceEvent[] = [];
   #pendingRevision = 0;
@@ -72,15 +69,12 @@ export class EtcdView {
   }
 
   /** Follows etcd until the connection of `client` is of no more use, and tells why it is not. */
-  async follow(client: EtcdClient): Promise<GrpcFailure> {
-    const [first] = this.#ranges;
-    // Goes through the leader: proves that this member is part of the cluster, and tells how far the store is.
-    const probe = await client.range({ range: first, limit: 0, revision: 0, isCountOnly: true }, first.prefix);
+  async follow(client: ViewClient): Promise<GrpcFailure> {
+    const probe = await this.#probe(client);
     if (!probe.ok) return probe.failure;
-    const { header } = probe.value;
-    const change = this.#store === null ? '' : differenceOf(this.#store, header);
+    const { header, change } = probe.value;
     if (change !== null) {
-      if (change !== '') this.#listener.relisting(change);
+      if (this.#store.isKnown) this.#listener.relisting(change);
       const failure = await this.#list(client, false);
       if (failure !== null) return failure;
     }
@@ -98,8 +92,31 @@ export class EtcdView {
     this.#cancelFlush?.();
   }
 
+  /**
+   * Whether this is the store that was listed, and how far it is; `change` is what is different. The reads go through
+   * the leader, which proves that this member is part of the cluster.
+   */
+  async #probe(client: ViewClient): Promise<GrpcOutcome<{ header: ResponseHeader; change: string | null }>> {
+    const { anchor } = this.#store;
+    if (anchor !== null) {
+      const range = { start: anchor.key, end: new Uint8Array(0) };
+      const past = await client.range({ range, limit: 1, revision: anchor.revision, isCountOnly: false }, 'one key');
+      if (past.ok) {
+        const { header, entries } = past.value;
+        return { ok: true, value: { header, change: this.#store.changeSince(header, entries[0] ?? null) } };
+      }
+      // That revision is compacted, or not reached yet because the store went back: the rest tells.
+      if (past.failure.status !== GRPC_STATUS.outOfRange) return past;
+    }
+    const [first] = this.#ranges;
+    const present = await client.range({ range: first, limit: 0, revision: 0, isCountOnly: true }, first.prefix);
+    if (!present.ok) return present;
+    const { header } = present.value;
+    return { ok: true, value: { header, change: this.#store.changeSince(header) } };
+  }
+
   /** Lists all ranges at one revision and delivers what is new. */
-  async #list(client: EtcdClient, trustsRevisions: boolean): Promise<GrpcFailure | null> {
+  async #list(client: ViewClient, trustsRevisions: boolean): Promise<GrpcFailure | null> {
     let failure: GrpcFailure | null = null;
     for (let attempt = 0; attempt < MAX_LISTINGS; attempt++) {
       failure = await this.#listOnce(client, trustsRevisions);
@@ -108,8 +125,9 @@ export class EtcdView {
     return failure;
   }
 
-  async #listOnce(client: EtcdClient, trustsRevisions: boolean): Promise<GrpcFailure | null> {
+  async #listOnce(client: ViewClient, trustsRevisions: boolean): Promise<GrpcFailure | null> {
     const relisting = this.#mirror.relist(trustsRevisions);
+    let latest: KeyValue | null = null;
     let header: ResponseHeader | null = null;
     for (const range of this.#ranges) {
       let { start } = range;
@@ -128,15 +146,16 @@ export class EtcdView {
         const { entries } = page.value;
         header ??= page.value.header;
         relisting.add(entries);
+        for (const entry of entries) if (entry.modRevision > (latest?.modRevision ?? 0)) latest = entry;
         hasMore = page.value.hasMore && entries.length > 0;
         if (hasMore) start = keyAfter(entries[entries.length - 1].key);
       }
     }
     if (header === null) return null;
-    this.#store = header;
+    this.#store.listed(header, latest);
     this.#cursor.listed(header.revision);
     this.progress++;
-    this.#pending.push(...relisting.finish());
+    this.#pending = [...this.#pending, ...relisting.finish()];
     this.#pendingRevision = header.revision;
     this.#flush(true);
     this.#listener.caughtUp();
@@ -144,7 +163,7 @@ export class EtcdView {
   }
 
   /** Watches from where the cursor is. Caught up is who has all events up to `target`. */
-  #watch(client: EtcdClient, target: number): Promise<WatchEnd> {
+  #watch(client: ViewClient, target: number): Promise<WatchEnd> {
     return new Promise((resolve) => {
       let isOver = false;
       const finish = (end: WatchEnd): void => {
@@ -162,12 +181,13 @@ export class EtcdView {
           if (isOver) return;
           const response = decodeWatchResponse(octets);
           if (response === null) return fail('the answer to Watch cannot be read');
-          this.#note(response.header);
+          this.#store.note(response.header);
           const outcome = this.#cursor.accept(response);
           switch (outcome.type) {
             case 'events':
               this.progress++;
               for (const event of outcome.events) {
+                this.#store.took(event);
                 const change = this.#mirror.apply(event);
                 if (change !== null) this.#pending.push(change);
                 this.#pendingRevision = Math.max(this.#pendingRevision, event.entry.modRevision);
@@ -203,16 +223,6 @@ export class EtcdView {
     });
   }
 
-  #note(header: ResponseHeader): void {
-    if (this.#store === null) return;
-    const { revision, raftTerm } = this.#store;
-    this.#store = {
-      ...this.#store,
-      revision: Math.max(revision, header.revision),
-      raftTerm: Math.max(raftTerm, header.raftTerm),
-    };
-  }
-
   /** Delivers not later than this; an earlier appointment stands. */
   #flushWithin(milliseconds: number): void {
     this.#cancelFlush ??= this.#options.timers.schedule(milliseconds, () => this.#flush(false));
@@ -224,68 +234,5 @@ export class EtcdView {
     const events = this.#pending;
     this.#pending = [];
     this.#listener.deliver(events, this.#pendingRevision, isComplete);
-  }
-}
-
-/** Why `now` is another store than `before`, or null. */
-function differenceOf(before: ResponseHeader, now: ResponseHeader): string | null {
-  if (now.clusterId !== before.clusterId) return 'another etcd cluster answers than before';
-  if (now.revision < before.revision) {
-    return `the store went back from revision ${before.revision} to ${now.revision}: it was restored from a backup`;
-  }
-  if (now.raftTerm < before.raftTerm) {
-    return `the store went back from raft term ${before.raftTerm} to ${now.raftTerm}: it was restored from a backup`;
-  }
-  return null;
-}
-
-/**
- * Finds out when a resumed watch has brought everything that was missed. Either every range is past the revision that
- * the store had at the beginning; or etcd, asked, says that all watches are up to date. Because old versions say so
- * too early, nothing may have come for a while as well.
- */
-class CatchUp {
-  isDone = false;
-  hasEvents = false;
-  progressRevision = 0;
-  readonly #options: ViewOptions;
-  readonly #target: number;
-  readonly #cursor: WatchCursor;
-  readonly #stream: MessageStream;
-  readonly #done: () => void;
-  #waitedMs = 0;
-  #cancel: () => void = () => {};
-
-  constructor(options: ViewOptions, target: number, cursor: WatchCursor, stream: MessageStream, done: () => void) {
-    this.#options = options;
-    this.#target = target;
-    this.#cursor = cursor;
-    this.#stream = stream;
-    this.#done = done;
-  }
-
-  start(): void {
-    if (this.#cursor.isPast(this.#target)) return this.#finish();
-    this.hasEvents = false;
-    this.#stream.send(encodeWatchProgressRequest());
-    this.#cancel = this.#options.timers.schedule(this.#options.quietMs, () => this.#check());
-  }
-
-  stop(): void {
-    this.isDone = true;
-    this.#cancel();
-  }
-
-  #check(): void {
-    this.#waitedMs += this.#options.quietMs;
-    const isQuiet = !this.hasEvents && this.progressRevision >= this.#target;
-    // etcd before 3.4 answers no request for progress.
-    if (isQuiet || this.#waitedMs >= this.#options.catchUpLimitMs) this.#finish();
-    else this.start();
-  }
-
-  #finish(): void {
-    this.stop();
-    this.#done();
   }
 }
