@@ -19,6 +19,8 @@ interface Watch {
   readonly start: string;
   readonly end: string;
   next: number;
+  /** It has caught up, and gets events as they happen. Those behind are looked after from time to time. */
+  isSynced: boolean;
   isCancelled: boolean;
 }
 
@@ -65,7 +67,7 @@ export class FakeEtcd {
     if (real.length === 0) return;
     this.revision++;
     for (const [key, value] of real) this.history.push({ revision: this.revision, key, value });
-    if (this.#stream !== null) this.#feed(this.#stream);
+    if (this.#stream !== null) this.#feed(this.#stream, false);
   }
 
   /** Everything there is at a revision. */
@@ -106,7 +108,7 @@ export class FakeEtcd {
   tellProgress(): void {
     const stream = this.#stream;
     for (const [id, watch] of stream?.watches.entries() ?? []) {
-      if (!watch.isCancelled) stream?.queue.push(this.#response(id, (writer) => writer));
+      if (watch.isSynced && !watch.isCancelled) stream?.queue.push(this.#response(id, (writer) => writer));
     }
   }
 
@@ -114,10 +116,11 @@ export class FakeEtcd {
     return this.#stream !== null;
   }
 
-  /** Lets up to `count` responses through. */
+  /** Lets up to `count` responses through. Watches that are behind come after all others. */
   deliver(count = Number.POSITIVE_INFINITY): void {
     for (let i = 0; i < count; i++) {
       const stream = this.#stream;
+      if (stream?.queue.length === 0) this.#feed(stream, true);
       const response = stream?.queue.shift();
       if (stream === null || response === undefined) return;
       stream.reader.message(response);
@@ -186,22 +189,21 @@ export class FakeEtcd {
 
   #create(stream: Stream, request: Uint8Array): void {
     const reader = new ProtobufReader(request);
-    const watch: Watch = { start: '', end: '', next: 0, isCancelled: false };
-    const fields = { start: '', end: '', next: this.revision + 1 };
+    let [start, end, next] = ['', '', this.revision + 1];
     while (reader.next()) {
-      if (reader.field === 1) fields.start = reader.text();
-      else if (reader.field === 2) fields.end = reader.text();
-      else if (reader.field === 3) fields.next = reader.integer();
+      if (reader.field === 1) start = reader.text();
+      else if (reader.field === 2) end = reader.text();
+      else if (reader.field === 3) next = reader.integer();
     }
-    stream.watches.push({ ...watch, ...fields });
+    stream.watches.push({ start, end, next, isSynced: next > this.revision, isCancelled: false });
     stream.queue.push(this.#response(stream.watches.length - 1, (writer) => writer.flag(3, true)));
-    this.#feed(stream);
   }
 
-  /** Puts on its way what each watch has not had yet. */
-  #feed(stream: Stream): void {
+  /** Puts on its way what each watch has not had yet; `all`: also those that are behind. */
+  #feed(stream: Stream, all: boolean): void {
     for (const [id, watch] of stream.watches.entries()) {
-      if (watch.isCancelled) continue;
+      if (watch.isCancelled || !(all || watch.isSynced)) continue;
+      watch.isSynced = true;
       if (watch.next <= this.compactedAt) {
         watch.isCancelled = true;
         stream.queue.push(this.#response(id, (writer) => writer.flag(4, true).integer(5, this.compactedAt + 1)));

@@ -217,6 +217,21 @@ describe('resuming', () => {
     expect([...following.state.keys()]).toEqual(['BGPPeer/a']);
   });
 
+  test('as long as something comes, it was not everything, whatever etcd says', async () => {
+    const { etcd, said, timers } = following;
+    etcd.progressOvertakes = true;
+    await follow();
+    etcd.break();
+    etcd.write([[peerKey('a'), peerValue(1)]]);
+    etcd.write([[poolKey('p'), poolValue(1)]]);
+    await following.connect();
+    etcd.deliver(9);
+    await timers.expire(OPTIONS.quietMs);
+    etcd.deliver();
+    await following.finish();
+    expect(said).toEqual(['2 at 3', 'caught up']);
+  });
+
   test('a stream that breaks between the fragments of a response loses none of them', async () => {
     const { etcd, said } = following;
     await follow();
