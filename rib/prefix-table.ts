@@ -49,6 +49,9 @@ export class PrefixTable {
   readonly #groups: SlotGroups;
   /** Of no meaning: it keeps reading ahead from being left out. */
   readAhead: number;
+  /** Of one run of releaseAll. */
+  readonly #removedHash = new Int32Array(RELEASE_RUN);
+  readonly #removed = new Int32Array(RELEASE_RUN);
   readonly #seed: number;
   /** Prefixes by length. */
   readonly #lengthCount: Uint32Array;
@@ -142,28 +145,36 @@ export class PrefixTable {
   }
 
   release(handle: PrefixHandle): void {
-    if (--this.holds[handle] === 0 && this.head[handle] === 0) this.#remove(handle);
+    if (--this.holds[handle] === 0 && this.head[handle] === 0) this.#remove(handle, this.#hashOf(handle));
   }
 
-  /** `release` for each of the first `count` handles. */
+  /** `release` for each of the first `count` handles; reads ahead as `insertAll` does. */
   releaseAll(handles: Uint32Array, count: number): void {
+    const { head, holds } = this;
     const groups = this.#groups;
     const words = groups.words;
-    for (let from = 0; from < count; from += RELEASE_RUN) {
-      const to = Math.min(from + RELEASE_RUN, count);
+    const hashes = this.#removedHash;
+    const removed = this.#removed;
+    for (let at = 0; at < count; ) {
+      const to = Math.min(at + RELEASE_RUN, count);
+      let removedCount = 0;
       let read = 0;
-      for (let i = from; i < to; i++) {
-        const hash = this.#hashOf(handles[i]);
+      for (; at < to; at++) {
+        const handle = handles[at];
+        if (--holds[handle] !== 0 || head[handle] !== 0) continue;
+        const hash = this.#hashOf(handle);
         read ^= words[(hash & ((1 << groups.levelOf(hash)) - 1)) << LINE_BITS];
+        hashes[removedCount] = hash;
+        removed[removedCount++] = handle;
       }
       this.readAhead = read;
-      for (let i = from; i < to; i++) this.release(handles[i]);
+      for (let i = 0; i < removedCount; i++) this.#remove(removed[i], hashes[i]);
     }
   }
 
   /** Removes the prefix when it has neither path nor holder. */
   removeIfUnused(handle: PrefixHandle): void {
-    if (this.head[handle] === 0 && this.holds[handle] === 0) this.#remove(handle);
+    if (this.head[handle] === 0 && this.holds[handle] === 0) this.#remove(handle, this.#hashOf(handle));
   }
 
   /** False for handles that stand for no prefix at the moment. */
@@ -315,8 +326,8 @@ export class PrefixTable {
     return handle;
   }
 
-  #remove(handle: PrefixHandle): void {
-    this.#groups.remove(this.#hashOf(handle), handle);
+  #remove(handle: PrefixHandle, hash: number): void {
+    this.#groups.remove(hash, handle);
     this.#lengthCount[this.length[handle]]--;
     this.length[handle] = FREE;
     this.laneA[handle] = this.#free;

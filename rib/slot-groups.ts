@@ -28,6 +28,7 @@ const FIRST_LEVEL = 5;
 /** Handles per group, on average, at which the groups of a level begin to split. They end with three. */
 const HANDLES_PER_GROUP = 5;
 /** Reservations, in words: memory is committed as it is used. */
+const BLOCK_HEADER_OCTETS = 16;
 const STEPS: readonly number[] = [1 << 9, 1 << 14, 1 << 18, 1 << 23];
 
 export class SlotGroups {
@@ -46,7 +47,7 @@ export class SlotGroups {
   readonly #spread: Int32Array;
 
   constructor() {
-    this.words = new Int32Array(grownCapacity(LINE_WORDS << FIRST_LEVEL, STEPS));
+    this.words = alignedInt32(grownCapacity(LINE_WORDS << FIRST_LEVEL, STEPS));
     this.count = 0;
     this.level = FIRST_LEVEL;
     this.splitGroups = 0;
@@ -253,8 +254,15 @@ export function tagOf(hash: number, level: number): number {
   return ((hash >>> level) << (level + HANDLE_BITS)) & WORD_MASK;
 }
 
+/**
+ * Large blocks of the C library begin 16 octets into a page: with as many left out, no group is in two cache lines.
+ */
+function alignedInt32(capacity: number): Int32Array {
+  return new Int32Array(new ArrayBuffer(capacity * 4 + BLOCK_HEADER_OCTETS), BLOCK_HEADER_OCTETS);
+}
+
 function grownInt32(column: Int32Array, capacity: number): Int32Array {
-  const grown = new Int32Array(capacity);
+  const grown = alignedInt32(capacity);
   grown.set(column);
   return grown;
 }
