@@ -27,8 +27,11 @@ const WORD_MASK = 0x7fff_ffff;
 const FIRST_LEVEL = 5;
 /** Handles per group, on average, at which the groups of a level begin to split. They end with three. */
 const HANDLES_PER_GROUP = 5;
-/** Reservations, in words: memory is committed as it is used. */
+/**
+ * Large blocks of the C library begin 16 octets into a page: with as many left out, no group lies in two cache lines.
+ */
 const BLOCK_HEADER_OCTETS = 16;
+/** Reservations, in words: memory is committed as it is used. */
 const STEPS: readonly number[] = [1 << 9, 1 << 14, 1 << 18, 1 << 23];
 
 export class SlotGroups {
@@ -254,9 +257,6 @@ export function tagOf(hash: number, level: number): number {
   return ((hash >>> level) << (level + HANDLE_BITS)) & WORD_MASK;
 }
 
-/**
- * Large blocks of the C library begin 16 octets into a page: with as many left out, no group is in two cache lines.
- */
 function alignedInt32(capacity: number): Int32Array {
   return new Int32Array(new ArrayBuffer(capacity * 4 + BLOCK_HEADER_OCTETS), BLOCK_HEADER_OCTETS);
 }
