@@ -191,16 +191,18 @@ describe('a list', () => {
     expect(failure).toEqual({ status: 0, reason: '', message: 'connection refused', retryAfterSeconds: null });
   });
 
-  test('that gets no answer to the attempt to connect fails in time', async () => {
-    const silent = createTcpServer(() => {});
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    closers.push(() => silent.close());
-    const address = silent.address();
-    const silentPort = typeof address === 'object' && address !== null ? address.port : 0;
-    // Without TLS HTTP/2 counts as connected at once: the TLS handshake is what stays without answer.
-    const client = clientOf({ server: `https://127.0.0.1:${silentPort}` }, { connectTimeoutMs: 50 });
-    expect((await list(client)).failure).toMatchObject({ message: 'no answer to the attempt to connect' });
-  });
+  test.each(['http', 'https'])(
+    'that gets no answer to the attempt to connect over %s fails in time',
+    async (scheme) => {
+      const silent = createTcpServer(() => {});
+      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+      closers.push(() => silent.close());
+      const address = silent.address();
+      const silentPort = typeof address === 'object' && address !== null ? address.port : 0;
+      const client = clientOf({ server: `${scheme}://127.0.0.1:${silentPort}` }, { connectTimeoutMs: 50 });
+      expect((await list(client)).failure).toMatchObject({ message: 'no answer to the attempt to connect' });
+    },
+  );
 });
 
 describe('credentials that the server refuses', () => {
@@ -352,6 +354,24 @@ describe('the connection', () => {
     await has('the end', () => watched.log.length === 2);
     expect(watched.log).toEqual(['opened', 'ended']);
     await has('the old connection to be closed', () => sessions[0].destroyed);
+  });
+
+  test('that the server ends just now is left for another, unseen by who asks', async () => {
+    answer = (request) => {
+      if (request.session === sessions[0]) request.stream.close(7);
+      else respond(request, 200, EMPTY);
+    };
+    expect((await list(clientOf())).end).toBe('5 ');
+    expect(sessions).toHaveLength(2);
+  });
+
+  test('is not opened again and again to a server that takes nothing', async () => {
+    answer = ({ stream }) => stream.close(7);
+    expect((await list(clientOf())).failure).toMatchObject({
+      status: 0,
+      message: expect.stringContaining('takes no requests'),
+    });
+    expect(sessions).toHaveLength(4);
   });
 
   test('to a server that has fallen silent is given up', async () => {

@@ -56,6 +56,8 @@ type ConnectOutcome =
 
 /** What the API server takes by default; more than that is queued where nobody sees it. */
 const MAX_STREAMS = 100;
+/** A request that crosses a GOAWAY is sent again on another connection, so often at most. */
+const MAX_REPETITIONS = 3;
 /** Lists arrive as fast as the server can send them. */
 const STREAM_WINDOW_OCTETS = 1024 * 1024;
 const CONNECTION_WINDOW_OCTETS = 4 * 1024 * 1024;
@@ -97,35 +99,43 @@ export class Http2Transport {
   get(path: string, headers: { readonly [name: string]: string | readonly string[] }, sink: ResponseSink): () => void {
     let isOver = false;
     let stream: ClientHttp2Stream | null = null;
-    const fail = (message: string): void => {
-      if (isOver) return;
-      isOver = true;
-      sink.failed(message);
+    const live: ResponseSink = {
+      headers: (status, all) => {
+        if (!isOver) sink.headers(status, all);
+      },
+      data: (chunk) => {
+        if (!isOver) sink.data(chunk);
+      },
+      ended: () => {
+        if (isOver) return;
+        isOver = true;
+        sink.ended();
+      },
+      failed: (message) => {
+        if (isOver) return;
+        isOver = true;
+        sink.failed(message);
+      },
     };
-    const open = async (): Promise<void> => {
+    const attempt = async (attemptsLeft: number): Promise<void> => {
       const outcome = await this.#reserve();
-      if (!outcome.ok) return fail(outcome.message);
+      if (!outcome.ok) return live.failed(outcome.message);
       const { connection } = outcome;
       if (isOver) return this.#release(connection);
+      const tryElsewhere = (message: string): void => {
+        this.#retire(connection);
+        if (isOver || attemptsLeft === 0) return live.failed(message);
+        void attempt(attemptsLeft - 1);
+      };
       try {
         stream = connection.session.request({ ':method': 'GET', ':path': path, ...headers }, { endStream: true });
       } catch (error) {
-        connection.isRetired = true;
         this.#release(connection);
-        return fail(explain(error));
+        return tryElsewhere(explain(error));
       }
-      this.#follow(
-        connection,
-        stream,
-        () => isOver,
-        sink,
-        fail,
-        () => {
-          isOver = true;
-        },
-      );
+      this.#follow(connection, stream, live, tryElsewhere);
     };
-    void open();
+    void attempt(MAX_REPETITIONS);
     return () => {
       isOver = true;
       stream?.close(constants.NGHTTP2_CANCEL);
@@ -143,22 +153,17 @@ export class Http2Transport {
     for (const connection of this.#connections) this.#destroy(connection);
   }
 
+  /** `onUnprocessed`: the server says that it did not look at the request (RFC 9113, 8.7). */
   #follow(
     connection: Connection,
     stream: ClientHttp2Stream,
-    isOver: () => boolean,
     sink: ResponseSink,
-    fail: (message: string) => void,
-    finish: () => void,
+    onUnprocessed: (message: string) => void,
   ): void {
     let hasEnded = false;
     let problem = '';
-    stream.on('response', (headers) => {
-      if (!isOver()) sink.headers(headers[':status'] ?? 0, headers);
-    });
-    stream.on('data', (chunk: Buffer) => {
-      if (!isOver()) sink.data(chunk);
-    });
+    stream.on('response', (headers) => sink.headers(headers[':status'] ?? 0, headers));
+    stream.on('data', (chunk: Buffer) => sink.data(chunk));
     stream.on('end', () => {
       hasEnded = true;
     });
@@ -168,12 +173,11 @@ export class Http2Transport {
     // A connection that breaks ends the stream before it says so: only now is it known how it went.
     stream.on('close', () => {
       this.#release(connection);
-      if (isOver()) return;
-      if (!hasEnded || problem !== '' || stream.rstCode !== constants.NGHTTP2_NO_ERROR) {
-        return fail(problem || 'the connection broke');
-      }
-      finish();
-      sink.ended();
+      const code = stream.rstCode;
+      if (code === constants.NGHTTP2_REFUSED_STREAM) onUnprocessed('the server takes no requests on this connection');
+      else if (!hasEnded || problem !== '' || code !== constants.NGHTTP2_NO_ERROR) {
+        sink.failed(problem || 'the connection broke');
+      } else sink.ended();
     });
   }
 
@@ -234,7 +238,8 @@ export class Http2Transport {
         this.#connections.delete(connection);
         resolve({ ok: false, message: problem || 'the connection broke' });
       });
-      session.once('connect', () => {
+      // The first thing that a server of HTTP/2 says; that TCP and TLS are there says little of what is behind them.
+      session.once('remoteSettings', () => {
         cancelTimeout();
         connection.isRetired = false;
         session.setLocalWindowSize(CONNECTION_WINDOW_OCTETS);
