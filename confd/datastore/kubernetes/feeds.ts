@@ -105,7 +105,7 @@ export class Feeds {
   /** A connection was made: whoever waits for it goes on. */
   connected(): void {
     for (const { reflector } of this.#feeds.values()) reflector.connected();
-    if (!this.#isGroupKnown) this.#discoverIn(0);
+    if (!this.#isGroupKnown && !this.#isDiscovering) this.#discoverIn(0);
   }
 
   /** Nothing of what was known of positions holds any more. */
@@ -126,6 +126,7 @@ export class Feeds {
       message: reflector.message,
       isEssential,
       hasOutcome: reflector.hasOutcome,
+      isLasting: reflector.isLasting,
     }));
   }
 

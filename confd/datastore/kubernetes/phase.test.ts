@@ -11,11 +11,13 @@ function kind(health: KindStatus['health'], parts: Partial<KindStatus> = {}): Ki
     health,
     message: health === 'synced' ? '' : `why ${health}`,
     isEssential: true,
+    isLasting: false,
     hasOutcome,
     ...parts,
   };
 }
 const optional = { isEssential: false } as const;
+const LASTING = { isLasting: true } as const;
 
 describe('the phase', () => {
   test.each<[string, readonly KindStatus[], boolean, string]>([
@@ -24,7 +26,8 @@ describe('the phase', () => {
     ['the first listing goes on', [kind('synced'), kind('listing')], false, 'starting'],
     ['a kind is listed anew', [kind('synced'), kind('listing')], true, 'resyncing'],
     ['the server is away', [kind('synced'), kind('interrupted')], true, 'unreachable'],
-    ['the server is away at the start', [kind('interrupted'), kind('listing')], false, 'unreachable'],
+    ['the server is away at the start', [kind('interrupted', LASTING), kind('listing')], false, 'unreachable'],
+    ['the server is busy for a moment at the start', [kind('interrupted'), kind('listing')], false, 'starting'],
     ['we may not read a kind', [kind('synced'), kind('refused')], false, 'unreachable'],
     ['we may not read secrets', [kind('synced'), kind('refused', optional)], false, 'in-sync'],
     ['secrets are awaited at the start', [kind('synced'), kind('listing', optional)], false, 'starting'],
@@ -63,10 +66,14 @@ test('conditions name what cannot be had, and nothing that is all right', () => 
   const kinds = [
     kind('synced'),
     kind('missing', { name: 'bgpfilters.crd.projectcalico.org' }),
+    kind('interrupted', { ...optional, name: 'services' }),
+    kind('interrupted', { ...optional, name: 'endpointslices', isLasting: true }),
+    kind('interrupted', { name: 'nodes', isLasting: true }),
     kind('refused', { ...optional, name: 'secrets/kube-system/bgp', message: 'secrets "bgp" is forbidden' }),
   ];
   expect(conditionsOf(kinds)).toMatchObject([
     { resource: 'bgpfilters.crd.projectcalico.org', severity: 'warning' },
+    { resource: 'endpointslices', severity: 'warning' },
     { resource: 'secrets/kube-system/bgp', severity: 'error', message: expect.stringContaining('is forbidden') },
   ]);
 });

@@ -19,6 +19,8 @@ export interface KindStatus {
   readonly isEssential: boolean;
   /** It was listed once, or is known not to be had. */
   readonly hasOutcome: boolean;
+  /** Its trouble has lasted for several attempts. */
+  readonly isLasting: boolean;
 }
 
 export interface PhaseVerdict {
@@ -43,10 +45,11 @@ export function judge(kinds: readonly KindStatus[], hasBeenInSync: boolean): Pha
   const blocking = kinds.filter((kind) => blocks(kind, hasBeenInSync));
   const refused = blocking.filter((kind) => kind.health === 'refused');
   if (refused.length > 0) return { phase: 'unreachable', message: explain(refused) };
-  const interrupted = blocking.filter((kind) => kind.health === 'interrupted');
+  // A server that is just starting asks for a moment; one that is away is asked three times within a second.
+  const interrupted = blocking.filter((kind) => kind.health === 'interrupted' && (hasBeenInSync || kind.isLasting));
   if (interrupted.length > 0) return { phase: 'unreachable', message: explain(interrupted) };
   if (blocking.length === 0) return { phase: 'in-sync', message: '' };
-  const listing = `listing ${blocking.map((kind) => kind.name).join(', ')}`;
+  const listing = `listing ${[...new Set(blocking.map((kind) => kind.name))].join(', ')}`;
   return { phase: hasBeenInSync ? 'resyncing' : 'starting', message: listing };
 }
 
@@ -62,7 +65,7 @@ export function conditionsOf(kinds: readonly KindStatus[]): Condition[] {
       case 'refused':
         return report('error', `cannot be read (get, list and watch are needed): ${kind.message}`);
       case 'interrupted':
-        return kind.isEssential ? [] : report('warning', `cannot be followed now: ${kind.message}`);
+        return kind.isEssential || !kind.isLasting ? [] : report('warning', `cannot be followed now: ${kind.message}`);
       default:
         return [];
     }

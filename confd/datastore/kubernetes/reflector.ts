@@ -39,6 +39,8 @@ export interface ReflectorOptions {
 
 /** How long an object that may have moved to another source is kept. */
 const LINGER_MS = 2_000;
+/** So many failures in a row are no passing trouble. */
+const LASTING_FAILURES = 3;
 /** A watch that goes on longer than it was asked for leads to a server that has forgotten it. */
 const OVERTIME_MS = 60_000;
 
@@ -71,6 +73,11 @@ export class Reflector {
     return this.#hasListed || this.#state.health === 'missing' || this.#state.health === 'refused';
   }
 
+  /** What is wrong does not go away by itself. */
+  get isLasting(): boolean {
+    return this.#state.failures >= LASTING_FAILURES;
+  }
+
   start(): void {
     this.#step({ type: 'start' });
   }
@@ -91,11 +98,13 @@ export class Reflector {
 
   #step(event: ReflectorEvent): void {
     const before = this.#state;
+    const wasLasting = this.isLasting;
     const { state, actions } = step(before, event, this.#options.tuning);
     this.#state = state;
     for (const action of actions) this.#act(action);
-    if (before.health !== this.#state.health || before.message !== this.#state.message)
-      this.#options.onHealth(before.health);
+    const { health, message } = this.#state;
+    const isNews = before.health !== health || before.message !== message || wasLasting !== this.isLasting;
+    if (isNews) this.#options.onHealth(before.health);
   }
 
   #act(action: ReflectorAction): void {
