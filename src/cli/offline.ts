@@ -56,6 +56,8 @@ async function readDatastore(spec: DatastoreSpec, node: string, statusPathPrefix
     statusPathPrefix === null
       ? opened.datastore
       : new CombinedDatastore(opened.datastore, openEndpointStatus(statusPathPrefix));
+  // A datastore that waits for its next attempt does not keep a process alive.
+  const stay = setInterval(() => {}, 60_000);
   try {
     await new Promise<void>((resolve, reject) => {
       datastore.start({
@@ -67,6 +69,7 @@ async function readDatastore(spec: DatastoreSpec, node: string, statusPathPrefix
       });
     });
   } finally {
+    clearInterval(stay);
     await datastore.stop();
   }
   return store.snapshot();
