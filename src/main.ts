@@ -7,6 +7,7 @@ import module from 'node:module';
 import { parseArgs } from 'node:util';
 import { DATASTORE_FORMS, type DatastoreSpec, datastoreSpecOf, parseDatastoreSpec } from '../confd/datastore/open.ts';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
+import type { PlanSide } from './cli/plan.ts';
 import type { LogLevel } from './log/log.ts';
 import { VERSION } from './version.ts';
 
@@ -36,7 +37,7 @@ const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]
   run: ['config', 'node', 'datastore', 'socket', 'log-level', 'router-id', 'kernel'],
   check: ['config', 'policies', 'json'],
   derive: ['node', 'datastore', 'router-id', 'policies', 'json'],
-  plan: ['node', 'from', 'to', 'router-id', 'json'],
+  plan: ['node', 'from', 'to', 'router-id', 'socket', 'json'],
   show: ['socket', 'json', 'longest', 'family'],
   peer: ['socket', 'json'],
 };
@@ -86,6 +87,31 @@ function datastoreOf(values: Values, option: 'datastore' | 'from' | 'to'): Datas
   if (typeof spec === 'string') throw new UsageError(spec);
   if (spec === null) throw new UsageError(`--${option} is needed: ${DATASTORE_FORMS}`);
   return spec;
+}
+
+/** One side of a plan: a stand-alone file or a datastore. */
+function planSide(values: Values, option: 'from' | 'to'): Exclude<PlanSide, { readonly kind: 'running' }> {
+  const value = values[option];
+  if (value?.startsWith('file:') && value !== 'file:') return { kind: 'file', path: value.slice('file:'.length) };
+  if (value !== undefined && parseDatastoreSpec(value) === null) {
+    const running = option === 'from' ? 'running, ' : '';
+    throw new UsageError(`--${option} ${value}: wanted ${running}file:PATH, ${DATASTORE_FORMS}`);
+  }
+  return { kind: 'datastore', spec: datastoreOf(values, option) };
+}
+
+async function plan(values: Values, positionals: readonly string[]): Promise<number> {
+  only(positionals, 1, 'plan --node NAME --from running|DATASTORE --to DATASTORE');
+  const isRunning = values.from === 'running';
+  if (values.socket !== undefined && !isRunning) throw new UsageError('--socket is for plan --from running only');
+  const from = isRunning
+    ? ({ kind: 'running', socketPath: values.socket ?? DEFAULT_CONTROL_SOCKET } as const)
+    : planSide(values, 'from');
+  const to = planSide(values, 'to');
+  const needsNode = !isRunning && (from.kind === 'datastore' || to.kind === 'datastore');
+  const node = needsNode || values.node !== undefined ? nodeName(values) : null;
+  const { planChange } = await import('./cli/plan.ts');
+  return planChange({ node, from, to, routerId: values['router-id'] ?? null, json: values.json ?? false });
 }
 
 /** What `--node` and `--datastore` name. */
@@ -205,13 +231,8 @@ async function main(argv: readonly string[]): Promise<number> {
         policies: values.policies ?? false,
       });
     }
-    case 'plan': {
-      only(positionals, 1, 'plan --node NAME --from DATASTORE --to DATASTORE');
-      const node = nodeName(values);
-      const [from, to] = [datastoreOf(values, 'from'), datastoreOf(values, 'to')];
-      const { planOffline } = await import('./cli/offline.ts');
-      return planOffline(node, from, to, values['router-id'] ?? null, values.json ?? false);
-    }
+    case 'plan':
+      return plan(values, positionals);
     case 'show':
       return show(values, positionals);
     case 'peer': {

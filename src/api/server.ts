@@ -4,6 +4,7 @@
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type PasswordsAnswer, type PasswordsQuestion, type RunningPart, readQuestion } from './running.ts';
 import type {
   AdvertisedView,
   KernelRouteView,
@@ -30,6 +31,9 @@ export interface ApiSource {
   received(peer: string): Items<ReceivedView> | ApiRefusal;
   advertised(peer: string): Items<AdvertisedView> | ApiRefusal;
   kernel(): Items<KernelRouteView>;
+  /** The state that is in force, without passwords. */
+  runningState(): Items<RunningPart> | ApiRefusal;
+  differentPasswords(question: PasswordsQuestion): PasswordsAnswer | ApiRefusal;
   /** `refresh-in`, `refresh-out`, `reset`, `enable`, `disable`; the answer says what was done. */
   act(peer: string, action: string): { readonly done: string } | ApiRefusal;
 }
@@ -118,7 +122,7 @@ function parseTarget(target: string): { parts: string[]; query: URLSearchParams 
 }
 
 const RESOURCES =
-  '/v1/status, /v1/peers, /v1/routes, /v1/kernel, /v1/peers/PEER/received and /v1/peers/PEER/advertised';
+  '/v1/status, /v1/peers, /v1/routes, /v1/kernel, /v1/running, /v1/peers/PEER/received and /v1/peers/PEER/advertised';
 
 export async function handleRequest(
   source: ApiSource,
@@ -131,6 +135,13 @@ export async function handleRequest(
   const { parts, query } = target;
   const [version, resource, peer, last] = parts;
   const isList = parts.length === 2;
+  if (version === 'v1' && resource === 'running' && peer === 'passwords' && parts.length === 3) {
+    if (method !== 'POST') return methodRefused(response, 'POST', method, url);
+    const question = await readQuestion(request);
+    if (typeof question === 'string') return problem(response, 400, question);
+    const answer = source.differentPasswords(question);
+    return isRefusal(answer) ? problem(response, answer.status, answer.refused) : json(response, answer);
+  }
   const ofPeer = version === 'v1' && resource === 'peers' && parts.length === 4;
   const isPeerList = ofPeer && (last === 'received' || last === 'advertised');
   if (ofPeer && !isPeerList) {
@@ -138,7 +149,7 @@ export async function handleRequest(
     const outcome = source.act(peer, last);
     return isRefusal(outcome) ? problem(response, outcome.status, outcome.refused) : json(response, outcome);
   }
-  const isKnown = version === 'v1' && isList && ['status', 'peers', 'kernel', 'routes'].includes(resource);
+  const isKnown = version === 'v1' && isList && ['status', 'peers', 'kernel', 'routes', 'running'].includes(resource);
   if (!isKnown && !isPeerList) {
     return problem(response, 404, `there is no ${url}; there are ${RESOURCES}`);
   }
@@ -147,6 +158,7 @@ export async function handleRequest(
   if (resource === 'status') return json(response, source.status());
   if (resource === 'peers') return stream(response, source.peers());
   if (resource === 'kernel') return stream(response, source.kernel());
+  if (resource === 'running') return stream(response, source.runningState());
   const filter = {
     family: query.get('family'),
     prefix: query.get('prefix'),

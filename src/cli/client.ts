@@ -40,9 +40,15 @@ function refusal(status: number, text: string): ClientError {
   return new ClientError(`unexpected answer ${status}: ${text.slice(0, 200)}`, status);
 }
 
-function open(socketPath: string, method: 'GET' | 'POST', path: string): Promise<IncomingMessage> {
+function open(
+  socketPath: string,
+  method: 'GET' | 'POST',
+  path: string,
+  body: string | undefined = undefined,
+): Promise<IncomingMessage> {
+  const headers = body === undefined ? {} : { 'content-type': 'application/json' };
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, method, path }, (response) => {
+    const call = request({ socketPath, method, path, headers }, (response) => {
       if (response.statusCode === 200) return resolve(response);
       let text = '';
       response.setEncoding('utf8');
@@ -53,7 +59,7 @@ function open(socketPath: string, method: 'GET' | 'POST', path: string): Promise
       response.on('error', () => reject(new ClientError(BROKEN_OFF)));
     });
     call.on('error', (error) => reject(explain(socketPath, error)));
-    call.end();
+    call.end(body);
   });
 }
 
@@ -69,10 +75,16 @@ async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
   }
 }
 
-/** One JSON document. */
-export async function fetchOne<T>(socketPath: string, path: string, method: 'GET' | 'POST' = 'GET'): Promise<T> {
+/** One JSON document; `body`, if any, is sent as one. */
+export async function fetchOne<T>(
+  socketPath: string,
+  path: string,
+  method: 'GET' | 'POST' = 'GET',
+  body: unknown = undefined,
+): Promise<T> {
   let text = '';
-  for await (const line of linesOf(await open(socketPath, method, path))) text += line;
+  const sent = body === undefined ? undefined : JSON.stringify(body);
+  for await (const line of linesOf(await open(socketPath, method, path, sent))) text += line;
   return JSON.parse(text) as T;
 }
 

@@ -1,7 +1,4 @@
-/**
- * Commands that need no running daemon: check a stand-alone file, derive a node's state from a datastore, plan what
- * another one would change.
- */
+/** Commands that need no running daemon: check a stand-alone file, derive a node's state from a datastore. */
 
 import { readFile } from 'node:fs/promises';
 import { CombinedDatastore } from '../../confd/datastore/combined.ts';
@@ -9,13 +6,11 @@ import { openEndpointStatus } from '../../confd/datastore/endpoint-status.ts';
 import { type DatastoreSpec, openDatastore } from '../../confd/datastore/open.ts';
 import { derive } from '../../confd/derive/derive.ts';
 import type { DesiredState } from '../../confd/desired-state.ts';
-import { plan } from '../../confd/plan.ts';
 import { ResourceStore, type Resources } from '../../confd/resource-store.ts';
 import { calicoEnvironment } from '../calico-environment.ts';
 import { formatDiagnostic } from '../config/diagnose.ts';
 import { loadStandAlone } from '../config/load.ts';
 import { formatDesired, type ReportOptions, withoutSecrets } from './derive-report.ts';
-import { formatPlan } from './plan-report.ts';
 import { formatCount } from './table.ts';
 
 export interface OfflineOptions extends ReportOptions {
@@ -75,14 +70,27 @@ async function readDatastore(spec: DatastoreSpec, node: string, statusPathPrefix
   return store.snapshot();
 }
 
+/** Where a derivation takes place. */
+export interface DerivePlace {
+  readonly routerId: string | null;
+  /** This is the host of the node: its workloads count, wherever the environment says that their files are. */
+  readonly isOwnHost: boolean;
+  readonly kernelBackend: 'netlink' | 'none';
+}
+
 /** What a node would do with the resources of a datastore, in the environment of this process. */
-async function deriveDatastore(node: string, spec: DatastoreSpec, routerId: string | null): Promise<DesiredState> {
+export async function deriveDatastore(node: string, spec: DatastoreSpec, place: DerivePlace): Promise<DesiredState> {
   const read = calicoEnvironment(process.env);
   if (!read.ok) throw new Error(read.reason);
   const { options, statusPathPrefix, isStatusPathGiven } = read.environment;
-  // This may be any machine: workloads of the node count only when it is said where their files are.
-  const resources = await readDatastore(spec, node, isStatusPathGiven ? statusPathPrefix : null);
-  return derive(resources, node, { ...options, routerId: routerId ?? options.routerId });
+  const resources = await readDatastore(spec, node, isStatusPathGiven || place.isOwnHost ? statusPathPrefix : null);
+  const { kernelBackend } = place;
+  return derive(resources, node, { ...options, kernelBackend, routerId: place.routerId ?? options.routerId });
+}
+
+/** Any machine: workloads of the node count only when it is said where their files are. */
+export function anywhere(routerId: string | null): DerivePlace {
+  return { routerId, isOwnHost: false, kernelBackend: 'netlink' };
 }
 
 export async function deriveOffline(
@@ -91,22 +99,9 @@ export async function deriveOffline(
   routerId: string | null,
   options: OfflineOptions,
 ): Promise<number> {
-  const desired = withoutSecrets(await deriveDatastore(node, spec, routerId));
+  const desired = withoutSecrets(await deriveDatastore(node, spec, anywhere(routerId)));
   process.stdout.write(options.json ? `${JSON.stringify(desired, null, 2)}\n` : `${formatDesired(desired, options)}\n`);
   if (desired.incomplete === undefined) return 0;
   process.stderr.write(`peregrine: node ${node}: ${desired.incomplete}\n`);
   return 1;
-}
-
-/** What would happen to a daemon that runs with one datastore when it were given the other. */
-export async function planOffline(
-  node: string,
-  from: DatastoreSpec,
-  to: DatastoreSpec,
-  routerId: string | null,
-  json: boolean,
-): Promise<number> {
-  const planned = plan(await deriveDatastore(node, from, routerId), await deriveDatastore(node, to, routerId));
-  process.stdout.write(json ? `${JSON.stringify(planned, null, 2)}\n` : `${formatPlan(planned)}\n`);
-  return planned.withheld === null ? 0 : 1;
 }

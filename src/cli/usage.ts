@@ -14,9 +14,10 @@ Run
   peregrine check --config FILE [--policies]         check a stand-alone file, start nothing
   peregrine derive --node NAME --datastore DATASTORE [--policies]
                                                      what this node would do, offline
+  peregrine plan --from running --to DATASTORE       what a change would do to the running daemon, step by step:
   peregrine plan --node NAME --from DATASTORE --to DATASTORE
-                                                     what that change would do to a running daemon, step by step:
-                                                     hitless, soft (routes are evaluated anew) or reset, and why
+                                                     hitless, soft (routes are evaluated anew) or reset, and why;
+                                                     file:PATH instead of DATASTORE for a stand-alone daemon
 
 Ask a running daemon
   peregrine show status                              one page: revision, peers, tables, kernel, memory

@@ -14,6 +14,7 @@ import type { Condition, DesiredPeer, DesiredState, OriginatedRoute } from '../.
 import { type Change, diff } from '../../confd/diff.ts';
 import { PEER_STATIC } from '../../rib/peer-table.ts';
 import type { ReceiveOutcome } from '../../rib/rib.ts';
+import { differentPasswords, type PasswordsQuestion, runningParts } from '../api/running.ts';
 import type { ApiRefusal, ApiSource, RouteFilter } from '../api/server.ts';
 import type { Log } from '../log/log.ts';
 import { type ConnectionFailure, openConnection, type PendingConnection } from '../net/connection.ts';
@@ -31,6 +32,8 @@ export interface SpeakerOptions {
   readonly clock: Clock;
   readonly version: string;
 }
+
+const NOTHING_RUNS: ApiRefusal = { refused: 'no configuration is in force yet', status: 409 };
 
 /** Time that NOTIFICATIONs of a shutdown have to leave. */
 const SHUTDOWN_LINGER_MS = 300;
@@ -370,6 +373,9 @@ export class Speaker implements PeerHost, ApiSource {
   received = (peer: string) => this.#views.received(peer);
   advertised = (peer: string) => this.#views.advertised(peer);
   kernel = () => this.#views.kernel();
+  runningState = () => (this.running === null ? NOTHING_RUNS : runningParts(this.running));
+  differentPasswords = (question: PasswordsQuestion) =>
+    this.running === null ? NOTHING_RUNS : differentPasswords(this.running, question);
 
   act(name: string, action: string): { readonly done: string } | ApiRefusal {
     const driver = this.drivers.get(name);
