@@ -77,6 +77,7 @@ export class DatastoreFollower {
   }
 
   #changed(source: Source, batch: ResourceBatch): void {
+    this.#options.speaker.convergence.changed();
     source.deriver.apply(batch);
     if (this.#inSync) this.#queue(source);
   }
@@ -109,6 +110,7 @@ export class DatastoreFollower {
 
   async #apply(deriver: IncrementalDeriver): Promise<void> {
     const { node, log, speaker } = this.#options;
+    const changedAtMs = speaker.convergence.take();
     const desired = deriver.derive();
     this.#reportGeneration(deriver);
     speaker.setDesiredRevision(desired.revision, desired.conditions);
@@ -123,7 +125,7 @@ export class DatastoreFollower {
       return;
     }
     if (this.#started) {
-      await speaker.apply(desired);
+      await speaker.apply(desired, changedAtMs);
       return;
     }
     this.#started = true;

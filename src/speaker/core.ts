@@ -55,6 +55,8 @@ export class SpeakerCore {
   #usesTunnels = false;
   #isClosed = false;
   #sliceEndMs = 0;
+  /** Who waits for the loop to have nothing to do. */
+  #idleWaiters: Array<() => void> = [];
   readonly #deadline = (): boolean => this.#clock.nowMs() >= this.#sliceEndMs;
   readonly #becameReady = (peer: PeerIndex): void => {
     const driver = this.#drivers.get(peer);
@@ -282,6 +284,14 @@ export class SpeakerCore {
     setImmediate(() => this.#work());
   }
 
+  /** Resolves when everything that is known now has been worked off. Peers that take nothing are not waited for. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idleWaiters.push(resolve);
+      this.schedule();
+    });
+  }
+
   peerHasWork(driver: PeerDriver): void {
     if (driver.session !== null) this.#ready.add(driver);
     this.schedule();
@@ -301,6 +311,7 @@ export class SpeakerCore {
     more = this.#sendOutput() || more;
     more = this.fibDesired.drain(FIB_CHANGES_PER_SLICE, this.#sink) || more;
     if (more) this.schedule();
+    else for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
   /** Hands encoded UPDATEs to sockets that take them; true: some peer can take more at once. */

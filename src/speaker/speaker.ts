@@ -19,6 +19,7 @@ import type { ApiRefusal, ApiSource, RouteFilter } from '../api/server.ts';
 import type { Log } from '../log/log.ts';
 import { type ConnectionFailure, openConnection, type PendingConnection } from '../net/connection.ts';
 import type { Clock } from './clock.ts';
+import { Convergence } from './convergence.ts';
 import { SpeakerCore } from './core.ts';
 import { InputTurns } from './input-turns.ts';
 import { Listeners } from './listeners.ts';
@@ -50,6 +51,9 @@ export class Speaker implements PeerHost, ApiSource {
   readonly version: string;
   readonly startedWallMs: number;
   readonly startedMs: number;
+  readonly convergence: Convergence;
+  /** When a configuration was applied last; 0: never. */
+  appliedWallMs = 0;
   readonly drivers = new Map<string, PeerDriver>();
   core: SpeakerCore | null = null;
   /** What is in force. */
@@ -75,6 +79,7 @@ export class Speaker implements PeerHost, ApiSource {
     this.version = options.version;
     this.startedWallMs = options.clock.wallMs();
     this.startedMs = options.clock.nowMs();
+    this.convergence = new Convergence(options.clock);
     this.#listeners = new Listeners(this.log, this.clock, (address) => this.#peerAt(address));
     this.#views = new SpeakerViews(this);
   }
@@ -110,16 +115,19 @@ export class Speaker implements PeerHost, ApiSource {
     return null;
   }
 
-  /** Makes a new state true. Sessions and routes that the change does not touch notice nothing. */
-  apply(desired: DesiredState): Promise<void> {
+  /**
+   * Makes a new state true. Sessions and routes that the change does not touch notice nothing. `changedAtMs`: when the
+   * first of the changes came that it holds, if anybody knows.
+   */
+  apply(desired: DesiredState, changedAtMs: number | null = null): Promise<void> {
     this.setDesiredRevision(desired.revision, desired.conditions);
-    const applied = this.#applying.then(() => this.#applyAll(desired));
+    const applied = this.#applying.then(() => this.#applyAll(desired, changedAtMs));
     this.#applying = applied.catch(() => {});
     if (this.source.kind.startsWith('file:')) this.setSourceStatus(true, '');
     return applied;
   }
 
-  async #applyAll(desired: DesiredState): Promise<void> {
+  async #applyAll(desired: DesiredState, changedAtMs: number | null = null): Promise<void> {
     const { core, running } = this;
     if (core === null || running === null) return;
     const isFirst = running.revision === '';
@@ -140,7 +148,13 @@ export class Speaker implements PeerHost, ApiSource {
     for (const driver of this.drivers.values()) {
       if (driver.config.enabled && !driver.state.isStarted && !driver.isDisabled) driver.dispatch({ type: 'start' });
     }
+    this.appliedWallMs = this.clock.wallMs();
     core.schedule();
+    // What changes nothing but the revision is there at once; the first state waits for sessions, not for us.
+    const isMeasured = !isFirst && changes.some(({ kind }) => kind !== 'metadata');
+    if (changedAtMs !== null && isMeasured) {
+      void this.convergence.follow(changedAtMs, { idle: () => core.idle(), written: () => core.fib.settled() });
+    }
   }
 
   async #applyChange(core: SpeakerCore, change: Change, regroup: PeerDriver[]): Promise<void> {
