@@ -79,8 +79,11 @@ class Daemon {
 
   async #openApi(path: string): Promise<boolean> {
     return this.#withSocket(path, async () => {
-      const { startApiServer } = await import('./api/server.ts');
-      this.#server = await startApiServer(path, this.#speaker);
+      const [{ startApiServer }, { SpeakerApi }] = await Promise.all([
+        import('./api/server.ts'),
+        import('./speaker/speaker-api.ts'),
+      ]);
+      this.#server = await startApiServer(path, new SpeakerApi(this.#speaker), this.#log);
       this.#log.info('API_SOCKET', { path }, 'control socket is open');
     });
   }

@@ -6,6 +6,7 @@
 import module from 'node:module';
 import { parseArgs } from 'node:util';
 import { DATASTORE_FORMS, type DatastoreSpec, datastoreSpecOf, parseDatastoreSpec } from '../confd/datastore/open.ts';
+import { PEER_ACTIONS } from './api/peer-actions.ts';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
 import type { PlanSide } from './cli/plan.ts';
 import type { LogLevel } from './log/log.ts';
@@ -236,7 +237,12 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'show':
       return show(values, positionals);
     case 'peer': {
-      only(positionals, 3, 'peer PEER refresh-in|refresh-out|reset|enable|disable');
+      const actions = Object.keys(PEER_ACTIONS);
+      only(positionals, 3, `peer PEER ${actions.join('|')}`);
+      if (!actions.includes(positionals[2])) {
+        const wanted = `${actions.slice(0, -1).join(', ')} or ${actions.at(-1)}`;
+        throw Object.assign(new Error(`no action "${positionals[2]}"; wanted ${wanted}`), { status: 400 });
+      }
       const { fetchOne } = await import('./cli/client.ts');
       const path = `/v1/peers/${encodeURIComponent(positionals[1])}/${encodeURIComponent(positionals[2])}`;
       const answer = await fetchOne<{ done: string }>(values.socket ?? DEFAULT_CONTROL_SOCKET, path, 'POST');

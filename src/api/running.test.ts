@@ -1,21 +1,11 @@
 /** The state in force as parts: nothing is lost on the way, and no password leaves. */
 
-import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { diff } from '../../confd/diff.ts';
 import { anyCluster } from '../../test/support/calico-arbitrary.ts';
 import { deriveN1, node, nodes, peer, secret } from '../../test/support/calico-resources.ts';
-import {
-  differentPasswords,
-  HIDDEN_PASSWORD,
-  MAX_QUESTION_OCTETS,
-  type RunningPart,
-  readQuestion,
-  runningParts,
-  stateOfParts,
-} from './running.ts';
+import { differentPasswords, HIDDEN_PASSWORD, type RunningPart, runningParts, stateOfParts } from './running.ts';
 
 /** Parts as they come out of the socket. */
 async function* overTheWire(parts: Iterable<RunningPart>): AsyncGenerator<RunningPart> {
@@ -65,16 +55,4 @@ test.each([
 ])('asked about %s password', (_, name, password, isDifferent) => {
   const { different } = differentPasswords(PROTECTED, { passwords: { [name]: password } });
   expect(different).toEqual(isDifferent ? [name] : []);
-});
-
-test.each([
-  ['what is wanted', '{"passwords":{"a":"b"}}', { passwords: { a: 'b' } }],
-  ['no JSON', '{', expect.stringContaining('wanted: {"passwords"')],
-  ['nothing', '', expect.stringContaining('wanted')],
-  ['another form', '{"passwords":{"a":1}}', expect.stringContaining('wanted')],
-  ['a list', '[]', expect.stringContaining('wanted')],
-  ['too much', 'x'.repeat(MAX_QUESTION_OCTETS + 1), expect.stringContaining(`more than ${MAX_QUESTION_OCTETS}`)],
-])('a question that is %s', async (_, body, read) => {
-  const request = Readable.from([Buffer.from(body)]) as IncomingMessage;
-  expect(await readQuestion(request)).toEqual(read);
 });

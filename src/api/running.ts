@@ -6,7 +6,6 @@
  * have another one.
  */
 
-import type { IncomingMessage } from 'node:http';
 import type { DesiredPeer, DesiredState, OriginatedRoute } from '../../confd/desired-state.ts';
 
 export type RunningPart =
@@ -71,29 +70,4 @@ export async function stateOfParts(parts: AsyncIterable<RunningPart>): Promise<D
 export function differentPasswords(state: DesiredState, { passwords }: PasswordsQuestion): PasswordsAnswer {
   const running = new Map(state.peers.map(({ session }) => [session.name, session.password]));
   return { different: Object.keys(passwords).filter((name) => running.get(name) !== passwords[name]) };
-}
-
-function isQuestion(value: unknown): value is PasswordsQuestion {
-  if (typeof value !== 'object' || value === null) return false;
-  const passwords: unknown = Reflect.get(value, 'passwords');
-  if (typeof passwords !== 'object' || passwords === null) return false;
-  return Object.values(passwords).every((one) => typeof one === 'string');
-}
-
-/** Reads the body of a question; a text is why it is none. */
-export async function readQuestion(request: IncomingMessage): Promise<PasswordsQuestion | string> {
-  const chunks: Buffer[] = [];
-  let octets = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    octets += chunk.length;
-    if (octets > MAX_QUESTION_OCTETS) return `the question has more than ${MAX_QUESTION_OCTETS} octets`;
-    chunks.push(chunk);
-  }
-  try {
-    const value: unknown = JSON.parse(Buffer.concat(chunks).toString());
-    if (isQuestion(value)) return value;
-  } catch {
-    // Not JSON, which is not what is wanted either.
-  }
-  return 'wanted: {"passwords": {"SESSION": "PASSWORD", ...}}';
 }

@@ -1,21 +1,18 @@
 /**
  * The running speaker: takes desired states and makes them true step by step (confd/diff.ts says which steps and what
- * each costs), owns the peers, and answers the API. The tables and the work loop are core.ts, the sessions
- * peer-driver.ts, what the API shows views.ts.
+ * each costs), owns the peers. The tables and the work loop are core.ts, the sessions peer-driver.ts,
+ * what the API shows views.ts, what it does speaker-api.ts.
  */
 
 import type { Socket } from 'node:net';
 import { FAMILY_NAMES, type FamilyIndex } from '../../bgp/family.ts';
 import { formatAddress, parseAddress, parsePrefix } from '../../bgp/ip.ts';
 import type { NegotiatedSession } from '../../bgp/negotiated.ts';
-import { encodeRouteRefresh } from '../../bgp/wire/route-refresh.ts';
 import type { UpdateReader } from '../../bgp/wire/update-reader.ts';
 import type { Condition, DesiredPeer, DesiredState, OriginatedRoute } from '../../confd/desired-state.ts';
 import { type Change, diff } from '../../confd/diff.ts';
 import { PEER_STATIC } from '../../rib/peer-table.ts';
 import type { ReceiveOutcome } from '../../rib/rib.ts';
-import { differentPasswords, type PasswordsQuestion, runningParts } from '../api/running.ts';
-import type { ApiRefusal, ApiSource, RouteFilter } from '../api/server.ts';
 import type { Log } from '../log/log.ts';
 import { type ConnectionFailure, openConnection, type PendingConnection } from '../net/connection.ts';
 import type { Clock } from './clock.ts';
@@ -34,8 +31,6 @@ export interface SpeakerOptions {
   readonly version: string;
 }
 
-const NOTHING_RUNS: ApiRefusal = { refused: 'no configuration is in force yet', status: 409 };
-
 /** Time that NOTIFICATIONs of a shutdown have to leave. */
 const SHUTDOWN_LINGER_MS = 300;
 
@@ -44,7 +39,7 @@ function nothing(desired: DesiredState): DesiredState {
   return { ...desired, revision: '', listen: [], peers: [], originated: [], conditions: [] };
 }
 
-export class Speaker implements PeerHost, ApiSource {
+export class Speaker implements PeerHost {
   readonly log: Log;
   readonly clock: Clock;
   readonly inputTurns: InputTurns;
@@ -65,7 +60,7 @@ export class Speaker implements PeerHost, ApiSource {
   /** Addresses that could not be listened on. */
   listenFailures: readonly string[] = [];
   readonly #listeners: Listeners;
-  readonly #views: SpeakerViews;
+  readonly views: SpeakerViews;
   #stale: StaleKernelRoutes | null = null;
   /** Made when it is asked for; null after peers have changed. */
   #byAddress: Map<string, PeerDriver[]> | null = null;
@@ -81,7 +76,7 @@ export class Speaker implements PeerHost, ApiSource {
     this.startedMs = options.clock.nowMs();
     this.convergence = new Convergence(options.clock);
     this.#listeners = new Listeners(this.log, this.clock, (address) => this.#peerAt(address));
-    this.#views = new SpeakerViews(this);
+    this.views = new SpeakerViews(this);
   }
 
   setSource(kind: string): void {
@@ -379,56 +374,8 @@ export class Speaker implements PeerHost, ApiSource {
     this.core?.peerHasWork(driver);
   }
 
-  // --- ApiSource ---
+  // --- what API and metrics show ---
 
-  status = () => this.#views.status();
-  peers = () => this.#views.peers();
-  routes = (filter: RouteFilter) => this.#views.routes(filter);
-  received = (peer: string) => this.#views.received(peer);
-  advertised = (peer: string) => this.#views.advertised(peer);
-  kernel = () => this.#views.kernel();
-  runningState = () => (this.running === null ? NOTHING_RUNS : runningParts(this.running));
-  differentPasswords = (question: PasswordsQuestion) =>
-    this.running === null ? NOTHING_RUNS : differentPasswords(this.running, question);
-
-  act(name: string, action: string): { readonly done: string } | ApiRefusal {
-    const driver = this.drivers.get(name);
-    const { core } = this;
-    if (driver === undefined || core === null) return { refused: `there is no peer "${name}"`, status: 404 };
-    const needsSession = action === 'refresh-in' || action === 'refresh-out';
-    if (needsSession && driver.session === null) {
-      return { refused: `${name} has no session (${driver.fsmState})`, status: 409 };
-    }
-    switch (action) {
-      case 'refresh-in':
-        if (driver.session?.routeRefresh !== true)
-          return { refused: `${name} does not know ROUTE-REFRESH`, status: 409 };
-        for (const [index, negotiated] of driver.session.families.entries()) {
-          if (negotiated) driver.connection?.send(encodeRouteRefresh(index as FamilyIndex, 'request'));
-        }
-        return { done: `asked ${name} to send its routes again` };
-      case 'refresh-out':
-        for (const [index, negotiated] of (driver.session?.families ?? []).entries()) {
-          if (negotiated) core.groups.requestFullRefresh(driver.ribIndex, index as FamilyIndex);
-        }
-        core.schedule();
-        return { done: `sending all routes to ${name} again` };
-      case 'reset':
-        driver.dispatch({ type: 'reset', cause: 'reset', text: null, restartAfterSeconds: null });
-        return { done: `reset the session with ${name}` };
-      case 'disable':
-        driver.isDisabled = true;
-        driver.dispatch({ type: 'stop', cause: 'shutdown', text: null, silent: false });
-        return { done: `disabled ${name} until it is enabled again or the daemon restarts` };
-      case 'enable':
-        driver.isDisabled = false;
-        driver.dispatch({ type: 'start' });
-        return { done: `enabled ${name}` };
-      default:
-        return {
-          refused: `no action "${action}"; wanted refresh-in, refresh-out, reset, enable or disable`,
-          status: 400,
-        };
-    }
-  }
+  status = () => this.views.status();
+  peers = () => this.views.peers();
 }

@@ -10,6 +10,8 @@ import { FIRST_BGP_PEER } from '../../rib/peer-table.ts';
 import type { PrefixHandle } from '../../rib/prefix-table.ts';
 import type { Rib } from '../../rib/rib.ts';
 import * as ribView from '../../rib/rib-view.ts';
+import type { Items } from '../api/items.ts';
+import type { ApiRefusal } from '../api/refusal.ts';
 import type {
   AdvertisedView,
   FamilyCounters,
@@ -20,7 +22,7 @@ import type {
   RouteView,
   StatusView,
 } from '../api/schema.ts';
-import type { ApiRefusal, Items, RouteFilter } from '../api/server.ts';
+import type { RouteFilter } from '../api/source.ts';
 import { attributesView } from './attributes-view.ts';
 import type { SpeakerCore } from './core.ts';
 import type { PeerDriver } from './peer-driver.ts';
@@ -98,6 +100,11 @@ export class SpeakerViews {
       .map((driver) => this.#peer(driver));
   }
 
+  peer(name: string): PeerView | ApiRefusal {
+    const driver = this.#speaker.drivers.get(name);
+    return driver === undefined ? noPeer(name, this.#speaker) : this.#peer(driver);
+  }
+
   #peer(driver: PeerDriver): PeerView {
     const { config, session, lastError } = driver;
     const { core, clock } = this.#speaker;
@@ -148,7 +155,7 @@ export class SpeakerViews {
   routes(filter: RouteFilter): Items<RouteView> | ApiRefusal {
     const { core } = this.#speaker;
     if (core === null) return [];
-    const { family: familyName, prefix: text, longest } = filter;
+    const { family: familyName = null, prefix: text = null, longest = false } = filter;
     const named = familyName === null ? -1 : FAMILY_NAMES.indexOf(familyName as FamilyName);
     if (familyName !== null && named < 0) {
       return { refused: `family "${familyName}": wanted ${FAMILY_NAMES.join(' or ')}`, status: 400 };
@@ -220,7 +227,7 @@ export class SpeakerViews {
   }
 }
 
-function noPeer(name: string, speaker: Speaker): ApiRefusal {
+export function noPeer(name: string, speaker: Speaker): ApiRefusal {
   const known = [...speaker.drivers.keys()].sort();
   const list = known.length === 0 ? 'none' : `${known.slice(0, 10).join(', ')}${known.length > 10 ? ', ...' : ''}`;
   return { refused: `there is no peer "${name}"; there are: ${list}`, status: 404 };

@@ -251,11 +251,19 @@ describe('actions', () => {
 
 describe('refusals are RFC 9457 problems', () => {
   test.each([
-    ['a path that is not under a version', 'GET', '/status', 404, 'Not found', /there is no \/status; there are \/v1/],
+    [
+      'a path that is not under a version',
+      'GET',
+      '/status',
+      404,
+      'Not found',
+      /there is no \/status; there are GET \/v1/,
+    ],
     ['the root', 'GET', '/', 404, 'Not found', /there is no \//],
     ['an unknown resource', 'GET', '/v1/rib', 404, 'Not found', /there is no \/v1\/rib/],
     ['a resource with something behind it', 'GET', '/v1/status/x', 404, 'Not found', /\/v1\/status\/x/],
-    ['a peer without a list', 'GET', '/v1/peers/east', 404, 'Not found', /PEER\/received/],
+    ['an unknown peer', 'GET', '/v1/peers/no', 404, 'Not found', /no peer "no"; there are: away, east, west/],
+    ['an unknown list of a peer', 'GET', '/v1/peers/east/x', 404, 'Not found', /GET \/v1\/peers\/{peer}\/received/],
     [
       'received of an unknown peer',
       'GET',
@@ -266,10 +274,19 @@ describe('refusals are RFC 9457 problems', () => {
     ],
     ['advertised of an unknown peer', 'GET', '/v1/peers/no/advertised', 404, 'Not found', /no peer "no"/],
     ['an action on an unknown peer', 'POST', '/v1/peers/no/reset', 404, 'Not found', /no peer "no"/],
-    ['an unknown action', 'POST', '/v1/peers/east/frobnicate', 400, 'Bad request', /wanted refresh-in/],
+    [
+      'an unknown action',
+      'POST',
+      '/v1/peers/east/frobnicate',
+      404,
+      'Not found',
+      /POST \/v1\/peers\/{peer}\/refresh-in/,
+    ],
     ['an action by GET', 'GET', '/v1/peers/east/reset', 405, 'Method not allowed', /only POST/],
     ['a list by POST', 'POST', '/v1/peers/east/received', 405, 'Method not allowed', /only GET/],
     ['status by DELETE', 'DELETE', '/v1/status', 405, 'Method not allowed', /DELETE is not possible/],
+    ['an unknown parameter', 'GET', '/v1/routes?prefx=::/0', 400, 'Bad request', /query: Unrecognized key: "prefx"/],
+    ['a flag that is none', 'GET', '/v1/routes?longest=maybe', 400, 'Bad request', /query.longest: .*"true"/],
     ['an unknown family', 'GET', '/v1/routes?family=ipv5', 400, 'Bad request', /wanted ipv4-unicast or ipv6-unicast/],
     ['a prefix that is none', 'GET', '/v1/routes?prefix=10.0.0.0/33', 400, 'Bad request', /not a prefix or address/],
     [

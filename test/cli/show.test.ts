@@ -222,12 +222,17 @@ describe('show', () => {
       1,
       'there is no peer "south"; there are: away, east, masses, west',
     ],
-    ['an unknown peer of an action', ['peer', 'south', 'reset'], 1, 'there is no peer "south"'],
+    [
+      'an unknown peer of an action',
+      ['peer', 'south', 'reset'],
+      1,
+      'there is no peer "south"; there are: away, east, masses, west',
+    ],
     [
       'an unknown action',
       ['peer', 'east', 'fix'],
       2,
-      'no action "fix"; wanted refresh-in, refresh-out, reset, enable or disable',
+      'no action "fix"; wanted refresh-in, refresh-out, reset, disable or enable',
     ],
     ['nonsense for a prefix', ['show', 'routes', '10.0.0'], 2, '"10.0.0" is not a prefix or address'],
     [

@@ -10,6 +10,7 @@ import { loadStandAlone } from '../../src/config/load.ts';
 import { SILENT_LOG } from '../../src/log/log.ts';
 import { systemClock } from '../../src/speaker/clock.ts';
 import { Speaker } from '../../src/speaker/speaker.ts';
+import { SpeakerApi } from '../../src/speaker/speaker-api.ts';
 import { LOOPBACK_PORT, temporaryFolder } from './loopback.ts';
 
 export interface ApiAnswer {
@@ -40,7 +41,7 @@ export class InProcessSpeaker {
     const speaker = new Speaker({ log: SILENT_LOG, clock: systemClock, version: 'test' });
     speaker.setSource('file:test.yaml');
     const socketPath = join(temporaryFolder(), 'api.sock');
-    const server = await startApiServer(socketPath, speaker);
+    const server = await startApiServer(socketPath, new SpeakerApi(speaker), SILENT_LOG);
     const failure = await speaker.start(loaded.desired);
     if (failure !== null) throw new Error(failure);
     return new InProcessSpeaker(socketPath, speaker, server);

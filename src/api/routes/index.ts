@@ -1,0 +1,16 @@
+/** Every route of the API, by group: a new file of routes is added here and nowhere else. */
+
+import type { ApiRoute } from '../route.ts';
+import { kernelRoutes } from './kernel.ts';
+import { peerRoutes } from './peers.ts';
+import { routeRoutes } from './routes.ts';
+import { runningRoutes } from './running.ts';
+import { statusRoutes } from './status.ts';
+
+export const ROUTES: readonly ApiRoute[] = [
+  ...statusRoutes,
+  ...peerRoutes,
+  ...routeRoutes,
+  ...kernelRoutes,
+  ...runningRoutes,
+];

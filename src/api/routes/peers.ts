@@ -1,0 +1,68 @@
+/** Peers: their sessions, their Adj-RIBs, what can be done to them. */
+
+import { PEER_ACTIONS, type PeerAction } from '../peer-actions.ts';
+import { PeerParams } from '../requests.ts';
+import { type ApiRoute, documentRoute, listRoute } from '../route.ts';
+
+export const peerRoutes: readonly ApiRoute[] = [
+  listRoute({
+    method: 'GET',
+    path: '/v1/peers',
+    operationId: 'listPeers',
+    tag: 'peers',
+    summary: 'Every session with its state, counters, what was negotiated, why it is down',
+    list: 'Peer',
+    handle: ({ source }) => source.peers(),
+  }),
+  documentRoute({
+    method: 'GET',
+    path: '/v1/peers/{peer}',
+    operationId: 'getPeer',
+    tag: 'peers',
+    summary: 'One session',
+    refusals: [404],
+    params: PeerParams,
+    document: 'Peer',
+    handle: ({ source, params }) => source.peer(params.peer),
+  }),
+  listRoute({
+    method: 'GET',
+    path: '/v1/peers/{peer}/received',
+    operationId: 'listReceived',
+    tag: 'routes',
+    summary: 'What the peer sent, before policy, and why a path is not eligible',
+    refusals: [404],
+    params: PeerParams,
+    list: 'Received',
+    handle: ({ source, params }) => source.received(params.peer),
+  }),
+  listRoute({
+    method: 'GET',
+    path: '/v1/peers/{peer}/advertised',
+    operationId: 'listAdvertised',
+    tag: 'routes',
+    summary: 'What the peer was told',
+    refusals: [404],
+    params: PeerParams,
+    list: 'Advertised',
+    handle: ({ source, params }) => source.advertised(params.peer),
+  }),
+  ...Object.entries(PEER_ACTIONS).map(([action, summary]) =>
+    documentRoute({
+      method: 'POST',
+      path: `/v1/peers/{peer}/${action}`,
+      operationId: operationIdOf(action),
+      tag: 'actions',
+      summary,
+      refusals: [404, 409],
+      params: PeerParams,
+      document: 'Done',
+      handle: ({ source, params }) => source.act(params.peer, action as PeerAction),
+    }),
+  ),
+];
+
+/** `refresh-in` is refreshInPeer. */
+function operationIdOf(action: string): string {
+  return `${action.replace(/-(\w)/, (_, letter: string) => letter.toUpperCase())}Peer`;
+}

@@ -1,0 +1,13 @@
+/**
+ * Every view by name. The names are what routes say they answer with and what the OpenAPI document calls them. Loaded
+ * only when that document is asked for (and by tests): the daemon itself needs no more than the types.
+ */
+
+import * as common from './common.ts';
+import * as kernel from './kernel.ts';
+import * as peers from './peers.ts';
+import * as routes from './routes.ts';
+import * as running from './running.ts';
+import * as status from './status.ts';
+
+export const VIEWS = { ...common, ...status, ...peers, ...routes, ...kernel, ...running };

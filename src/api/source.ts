@@ -1,0 +1,37 @@
+/** What the API shows and does; src/speaker/speaker-api.ts implements it. Iterators are pulled for 3 ms at a time. */
+
+import type { Items } from './items.ts';
+import type { PeerAction } from './peer-actions.ts';
+import type { ApiRefusal } from './refusal.ts';
+import type { PasswordsAnswer, PasswordsQuestion, RunningPart } from './running.ts';
+import type {
+  AdvertisedView,
+  DoneView,
+  KernelRouteView,
+  PeerView,
+  ReceivedView,
+  RouteView,
+  StatusView,
+} from './schema.ts';
+
+export interface RouteFilter {
+  readonly family?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly longest?: boolean | undefined;
+}
+
+export interface ApiSource {
+  status(): StatusView;
+  peers(): readonly PeerView[];
+  peer(name: string): PeerView | ApiRefusal;
+  /** `prefix` restricts to that prefix, or with `longest` to the most specific one that covers it. */
+  routes(filter: RouteFilter): Items<RouteView> | ApiRefusal;
+  received(peer: string): Items<ReceivedView> | ApiRefusal;
+  advertised(peer: string): Items<AdvertisedView> | ApiRefusal;
+  kernel(): Items<KernelRouteView>;
+  /** The state that is in force, without passwords. */
+  runningState(): Items<RunningPart> | ApiRefusal;
+  differentPasswords(question: PasswordsQuestion): PasswordsAnswer | ApiRefusal;
+  /** The answer says what was done. */
+  act(peer: string, action: PeerAction): DoneView | ApiRefusal;
+}

@@ -1,0 +1,85 @@
+/**
+ * The speaker as the API's source: what it shows is made in views.ts, what can be done to it is done here. Loaded with
+ * the API, after the sessions have been started.
+ */
+
+import type { FamilyIndex } from '../../bgp/family.ts';
+import { encodeRouteRefresh } from '../../bgp/wire/route-refresh.ts';
+import type { Items } from '../api/items.ts';
+import type { PeerAction } from '../api/peer-actions.ts';
+import type { ApiRefusal } from '../api/refusal.ts';
+import {
+  differentPasswords,
+  type PasswordsAnswer,
+  type PasswordsQuestion,
+  type RunningPart,
+  runningParts,
+} from '../api/running.ts';
+import type { DoneView } from '../api/schema.ts';
+import type { ApiSource, RouteFilter } from '../api/source.ts';
+import type { Speaker } from './speaker.ts';
+import { noPeer } from './views.ts';
+
+const NOTHING_RUNS: ApiRefusal = { refused: 'no configuration is in force yet', status: 409 };
+
+export class SpeakerApi implements ApiSource {
+  readonly #speaker: Speaker;
+
+  constructor(speaker: Speaker) {
+    this.#speaker = speaker;
+  }
+
+  status = () => this.#speaker.views.status();
+  peers = () => this.#speaker.views.peers();
+  peer = (name: string) => this.#speaker.views.peer(name);
+  routes = (filter: RouteFilter) => this.#speaker.views.routes(filter);
+  received = (peer: string) => this.#speaker.views.received(peer);
+  advertised = (peer: string) => this.#speaker.views.advertised(peer);
+  kernel = () => this.#speaker.views.kernel();
+
+  runningState(): Items<RunningPart> | ApiRefusal {
+    const { running } = this.#speaker;
+    return running === null ? NOTHING_RUNS : runningParts(running);
+  }
+
+  differentPasswords(question: PasswordsQuestion): PasswordsAnswer | ApiRefusal {
+    const { running } = this.#speaker;
+    return running === null ? NOTHING_RUNS : differentPasswords(running, question);
+  }
+
+  act(name: string, action: PeerAction): DoneView | ApiRefusal {
+    const driver = this.#speaker.drivers.get(name);
+    const { core } = this.#speaker;
+    if (driver === undefined || core === null) return noPeer(name, this.#speaker);
+    const needsSession = action === 'refresh-in' || action === 'refresh-out';
+    if (needsSession && driver.session === null) {
+      return { refused: `${name} has no session (${driver.fsmState})`, status: 409 };
+    }
+    switch (action) {
+      case 'refresh-in':
+        if (driver.session?.routeRefresh !== true)
+          return { refused: `${name} does not know ROUTE-REFRESH`, status: 409 };
+        for (const [index, negotiated] of driver.session.families.entries()) {
+          if (negotiated) driver.connection?.send(encodeRouteRefresh(index as FamilyIndex, 'request'));
+        }
+        return { done: `asked ${name} to send its routes again` };
+      case 'refresh-out':
+        for (const [index, negotiated] of (driver.session?.families ?? []).entries()) {
+          if (negotiated) core.groups.requestFullRefresh(driver.ribIndex, index as FamilyIndex);
+        }
+        core.schedule();
+        return { done: `sending all routes to ${name} again` };
+      case 'reset':
+        driver.dispatch({ type: 'reset', cause: 'reset', text: null, restartAfterSeconds: null });
+        return { done: `reset the session with ${name}` };
+      case 'disable':
+        driver.isDisabled = true;
+        driver.dispatch({ type: 'stop', cause: 'shutdown', text: null, silent: false });
+        return { done: `disabled ${name} until it is enabled again or the daemon restarts` };
+      case 'enable':
+        driver.isDisabled = false;
+        driver.dispatch({ type: 'start' });
+        return { done: `enabled ${name}` };
+    }
+  }
+}
