@@ -1,95 +1,31 @@
 /** The back end against a real kernel: writing. What it learns is in kernel-view.test.ts. */
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { parseAddress, parsePrefix } from '../../bgp/ip.ts';
-import type { Fib, FibEntry, FibHop } from './fib.ts';
-import { createFibNetlink, type FibNetlinkOptions } from './fib-netlink.ts';
-import { namespaceProblem, TestNamespace } from './testing/namespace.ts';
-import { type RecordingListener, recordingListener } from './testing/recording-listener.ts';
+import { parsePrefix } from '../../bgp/ip.ts';
+import type { FibEntry } from './fib.ts';
+import { createFibNetlink } from './fib-netlink.ts';
+import { FibScene, V4, V6 } from './testing/fib-scene.ts';
+import { namespaceProblem } from './testing/namespace.ts';
 
 const problem = namespaceProblem();
 if (problem !== null) console.warn(`Skipped: netlink tests in a namespace: ${problem}`);
 
 describe.skipIf(problem !== null)('own routes in the kernel', () => {
-  let ns: TestNamespace;
-  let fib: Fib;
-  let listener: RecordingListener;
+  let scene: FibScene;
+  let until: FibScene['until'];
+  let kernel: FibScene['kernel'];
+  let replace: FibScene['want'];
+  let remove: FibScene['unwant'];
+  let unicast: FibScene['unicast'];
+  let blackhole: FibScene['blackhole'];
 
   beforeAll(() => {
-    ns = TestNamespace.enter('fib');
-    ns.addInterface('t0', ['192.0.2.1/24', '2001:db8::1/64']);
-    ns.addInterface('t1', ['198.51.100.1/24', '2001:db8:1::1/64']);
+    scene = new FibScene('fib');
+    ({ until, kernel, want: replace, unwant: remove, unicast, blackhole } = scene);
   });
-  afterAll(() => ns.remove());
-  beforeEach(async () => {
-    await restart();
-  });
-  afterEach(() => {
-    fib.close();
-    for (const family of ['-4', '-6']) {
-      for (const protocol of ['bird', 'static', '77']) ns.ip(`${family} route flush proto ${protocol}`);
-    }
-    if (ns.ip('route show table all').includes('table 1000')) ns.ip('route flush table 1000');
-    if (ns.ip('-6 route show table all').includes('table 1000')) ns.ip('-6 route flush table 1000');
-  });
-
-  /** A new back end, as after a restart of the daemon. */
-  async function restart(options: Partial<FibNetlinkOptions> = {}): Promise<void> {
-    fib?.close();
-    listener = recordingListener();
-    fib = createFibNetlink({ listener, ...options });
-    const started = await fib.start();
-    if ('error' in started) throw new Error(started.error);
-    listener.take();
-  }
-
-  /** `192.0.2.9`, `192.0.2.9 dev t0 onlink`, `dev t0`, `192.0.2.9 weight 3`. */
-  function hop(text: string): FibHop {
-    const words = text.split(' ');
-    const after = (word: string): string | null => (words.includes(word) ? words[words.indexOf(word) + 1] : null);
-    const device = after('dev');
-    return {
-      gateway: words[0] === 'dev' ? null : parseAddress(words[0]),
-      interfaceIndex: device === null ? 0 : fib.interfaceIndex(device),
-      onlink: words.includes('onlink'),
-      weight: Number(after('weight') ?? 1),
-    };
-  }
-
-  const unicast = (metric: number, ...hops: string[]): FibEntry => ({ type: 'unicast', metric, hops: hops.map(hop) });
-  const blackhole = (metric = 0): FibEntry => ({ type: 'blackhole', metric, hops: [] });
-
-  function replace(prefixText: string, entry: FibEntry): void {
-    const { family, a, b, c, d, length } = parsePrefix(prefixText)!;
-    fib.replace(family, a, b, c, d, length, entry);
-  }
-
-  function remove(prefixText: string): void {
-    const { family, a, b, c, d, length } = parsePrefix(prefixText)!;
-    fib.remove(family, a, b, c, d, length);
-  }
-
-  /** `ip route show` for exactly this prefix, without what only IPv6 prints. */
-  function kernel(prefix: string, table = 'main'): string[] {
-    const family = prefix.includes(':') ? '-6' : '-4';
-    return ns
-      .ip(`${family} route show exact ${prefix} table ${table}`)
-      .replace(/ pref medium/g, '')
-      .replace(/\n\t/g, ' ')
-      .split('\n')
-      .map((line) => line.replace(/ +/g, ' ').trim())
-      .filter((line) => line !== '');
-  }
-
-  async function until(what: string, condition: () => boolean): Promise<void> {
-    for (const end = performance.now() + 5000; !condition(); ) {
-      if (performance.now() > end) throw new Error(`Never happened: ${what}; told: ${listener.lines.join('; ')}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-
-  const V4 = '10.1.0.0/16';
-  const V6 = '2001:db8:a::/48';
+  afterAll(() => scene.remove());
+  beforeEach(() => scene.restart());
+  afterEach(() => scene.clean());
 
   test.each<[string, string, () => FibEntry, string[]]>([
     ['gateway', V4, () => unicast(1024, '192.0.2.9'), ['10.1.0.0/16 via 192.0.2.9 dev t0 proto bird metric 1024']],
@@ -148,13 +84,13 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
     ],
   ])('%s: installed as `ip route` shows it, then deleted', async (_, prefix, entry, expected) => {
     replace(prefix, entry());
-    await fib.settled();
-    expect(fib.failures()).toEqual([]);
+    await scene.fib.settled();
+    expect(scene.fib.failures()).toEqual([]);
     expect(kernel(prefix)).toEqual(expected);
     remove(prefix);
-    await fib.settled();
+    await scene.fib.settled();
     expect(kernel(prefix)).toEqual([]);
-    expect(fib.counters()).toMatchObject({ installed: [0, 0], failed: 0, resyncs: 1 });
+    expect(scene.fib.counters()).toMatchObject({ installed: [0, 0], failed: 0, resyncs: 1 });
   });
 
   const CHANGES: [string, string, () => FibEntry][] = [
@@ -178,21 +114,21 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
     async (_, prefix, entry) => {
       const first = (): FibEntry => unicast(5, prefix === V4 ? '192.0.2.9' : '2001:db8::9');
       replace(prefix, entry());
-      await fib.settled();
+      await scene.fib.settled();
       const direct = kernel(prefix);
       remove(prefix);
       replace(prefix, first());
-      await fib.settled();
+      await scene.fib.settled();
       const before = kernel(prefix);
       replace(prefix, entry());
-      await fib.settled();
+      await scene.fib.settled();
       expect(kernel(prefix).map(sortHops)).toEqual(direct.map(sortHops));
       replace(prefix, first());
-      await fib.settled();
+      await scene.fib.settled();
       expect(kernel(prefix)).toEqual(before);
-      await fib.resync();
-      expect(fib.counters()).toMatchObject({ failed: 0, resyncs: 2, restored: 0 });
-      expect(fib.counters().installed[prefix === V4 ? 0 : 1]).toBe(1);
+      await scene.fib.resync();
+      expect(scene.fib.counters()).toMatchObject({ failed: 0, resyncs: 2, restored: 0 });
+      expect(scene.fib.counters().installed[prefix === V4 ? 0 : 1]).toBe(1);
     },
   );
 
@@ -201,11 +137,11 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
     ['IPv6', V6, '2001:db8::9', '2001:db8:1::9'],
   ])('%s: while a next hop changes the prefix always has a route', async (_, prefix, one, other) => {
     replace(prefix, unicast(5, one));
-    await fib.settled();
-    const events = await ns.monitor('route');
+    await scene.fib.settled();
+    const events = await scene.ns.monitor('route');
     for (const gateway of [other, one, other, one]) {
       replace(prefix, unicast(5, gateway));
-      await fib.settled();
+      await scene.fib.settled();
     }
     const lines = await events.stop();
     let routes = 1;
@@ -219,42 +155,42 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
 
   test('wishes of one turn are one: only the last counts', async () => {
     for (let i = 1; i < 100; i++) replace(V4, unicast(i, '192.0.2.9'));
-    await fib.settled();
+    await scene.fib.settled();
     expect(kernel(V4)).toEqual([`${V4} via 192.0.2.9 dev t0 proto bird metric 99`]);
-    expect(fib.counters()).toMatchObject({ added: 1, deleted: 0 });
+    expect(scene.fib.counters()).toMatchObject({ added: 1, deleted: 0 });
   });
 
   test('wishes before the start wait for it', async () => {
-    fib.close();
-    fib = createFibNetlink({ listener });
+    scene.fib.close();
+    scene.fib = createFibNetlink({ listener: scene.listener });
     replace(V4, blackhole());
-    expect(await fib.start()).toEqual({ adopted: 0, learned: 0 });
-    await fib.settled();
+    expect(await scene.fib.start()).toEqual({ adopted: 0, learned: 0 });
+    await scene.fib.settled();
     expect(kernel(V4)).toEqual([`blackhole ${V4} proto bird`]);
   });
 
   test('a table beyond 255 and another protocol number', async () => {
-    await restart({ table: 1000, protocol: 77 });
+    await scene.restart({ table: 1000, protocol: 77 });
     replace(V4, unicast(5, '192.0.2.9'));
     replace(V6, unicast(5, '2001:db8::9'));
-    await fib.settled();
+    await scene.fib.settled();
     expect(kernel(V4, '1000')).toEqual([`${V4} via 192.0.2.9 dev t0 proto 77 metric 5`]);
     expect(kernel(V6, '1000')).toEqual([`${V6} via 2001:db8::9 dev t0 proto 77 metric 5`]);
     expect(kernel(V4)).toEqual([]);
-    await restart({ table: 1000, protocol: 77 });
-    expect(fib.sweepStale()).toBe(2);
-    await fib.settled();
+    await scene.restart({ table: 1000, protocol: 77 });
+    expect(scene.fib.sweepStale()).toBe(2);
+    await scene.fib.settled();
     expect([kernel(V4, '1000'), kernel(V6, '1000')]).toEqual([[], []]);
   });
 
   test('without permission to program nothing is written and nothing adopted', async () => {
-    ns.ip(`route add blackhole ${V4} proto bird`);
-    await restart({ programRoutes: false });
+    scene.ns.ip(`route add blackhole ${V4} proto bird`);
+    await scene.restart({ programRoutes: false });
     replace('10.2.0.0/16', blackhole());
     remove(V4);
-    expect(fib.sweepStale()).toBe(0);
-    await fib.settled();
-    await fib.resync();
+    expect(scene.fib.sweepStale()).toBe(0);
+    await scene.fib.settled();
+    await scene.fib.resync();
     expect(kernel(V4)).toEqual([`blackhole ${V4} proto bird`]);
     expect(kernel('10.2.0.0/16')).toEqual([]);
   });
@@ -266,31 +202,31 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
     ])(
       '%s, same prefix and metric: theirs stays, ours is a failure value until it is gone',
       async (_, prefix, theirs, ours, rest) => {
-        ns.ip(`route add ${prefix} via ${theirs} proto static metric 5`);
+        scene.ns.ip(`route add ${prefix} via ${theirs} proto static metric 5`);
         const foreign = [`${prefix} via ${theirs} ${rest}`];
         replace(prefix, unicast(5, ours));
-        await fib.settled();
+        await scene.fib.settled();
         expect(kernel(prefix)).toEqual(foreign);
-        expect(fib.failures()).toMatchObject([
+        expect(scene.fib.failures()).toMatchObject([
           { reason: 'foreign-route-exists', errno: 17, prefix: parsePrefix(prefix) },
         ]);
         // Changing our mind, again and again, does not touch it either.
         replace(prefix, unicast(5, ours, theirs));
-        await fib.settled();
-        await fib.resync();
-        await fib.settled();
+        await scene.fib.settled();
+        await scene.fib.resync();
+        await scene.fib.settled();
         expect(kernel(prefix)).toEqual(foreign);
         remove(prefix);
-        await fib.settled();
+        await scene.fib.settled();
         expect(kernel(prefix)).toEqual(foreign);
-        expect(fib.failures()).toEqual([]);
+        expect(scene.fib.failures()).toEqual([]);
         replace(prefix, unicast(5, ours));
-        await fib.settled();
-        expect(fib.failures()).toHaveLength(1);
-        ns.ip(`route del ${prefix} via ${theirs} proto static metric 5`);
+        await scene.fib.settled();
+        expect(scene.fib.failures()).toHaveLength(1);
+        scene.ns.ip(`route del ${prefix} via ${theirs} proto static metric 5`);
         await until('our route takes the free place', () => kernel(prefix)[0]?.includes('proto bird') === true);
-        await fib.settled();
-        expect(fib.failures()).toEqual([]);
+        await scene.fib.settled();
+        expect(scene.fib.failures()).toEqual([]);
       },
     );
 
@@ -300,131 +236,61 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
     ])(
       '%s, same prefix, another metric: both live, ours changes and goes alone',
       async (_, prefix, theirs, ours, next) => {
-        ns.ip(`route add ${prefix} via ${theirs} proto static metric 9`);
+        scene.ns.ip(`route add ${prefix} via ${theirs} proto static metric 9`);
         const foreign = `${prefix} via ${theirs} dev t0 proto static metric 9`;
         replace(prefix, unicast(5, ours));
-        await fib.settled();
+        await scene.fib.settled();
         expect(kernel(prefix)).toEqual([`${prefix} via ${ours} dev t0 proto bird metric 5`, foreign]);
         replace(prefix, unicast(5, next));
-        await fib.settled();
+        await scene.fib.settled();
         expect(kernel(prefix)).toEqual([`${prefix} via ${next} dev t1 proto bird metric 5`, foreign]);
         // To their metric: refused, and theirs survives.
         replace(prefix, unicast(9, next));
-        await fib.settled();
+        await scene.fib.settled();
         expect(kernel(prefix)).toEqual([foreign]);
-        expect(fib.failures()).toMatchObject([{ reason: 'foreign-route-exists' }]);
+        expect(scene.fib.failures()).toMatchObject([{ reason: 'foreign-route-exists' }]);
       },
     );
 
     test('IPv4: a route that somebody puts in front of ours with the same metric survives every change of ours', async () => {
       replace(V4, unicast(5, '192.0.2.9'));
-      await fib.settled();
-      ns.ip(`route prepend ${V4} via 192.0.2.77 proto static metric 5`);
+      await scene.fib.settled();
+      scene.ns.ip(`route prepend ${V4} via 192.0.2.77 proto static metric 5`);
       const foreign = `${V4} via 192.0.2.77 dev t0 proto static metric 5`;
       replace(V4, unicast(5, '198.51.100.9'));
-      await fib.settled();
+      await scene.fib.settled();
       expect(kernel(V4)).toEqual([foreign, `${V4} via 198.51.100.9 dev t1 proto bird metric 5`]);
       remove(V4);
-      await fib.settled();
+      await scene.fib.settled();
       expect(kernel(V4)).toEqual([foreign]);
     });
 
     test('IPv6: a hop that somebody appends to our multipath route survives every change of ours', async () => {
       replace(V6, unicast(5, '2001:db8::9', '2001:db8:1::9'));
-      await fib.settled();
-      ns.ip(`-6 route append ${V6} via 2001:db8::77 proto static metric 5`);
+      await scene.fib.settled();
+      scene.ns.ip(`-6 route append ${V6} via 2001:db8::77 proto static metric 5`);
       replace(V6, unicast(5, '2001:db8::a'));
-      await fib.settled();
-      expect(ns.ip(`-6 route show exact ${V6}`)).toContain('2001:db8::77');
+      await scene.fib.settled();
+      expect(scene.ns.ip(`-6 route show exact ${V6}`)).toContain('2001:db8::77');
       remove(V6);
-      await fib.settled();
-      await fib.resync();
-      await fib.settled();
+      await scene.fib.settled();
+      await scene.fib.resync();
+      await scene.fib.settled();
       expect(kernel(V6)).toEqual([`${V6} via 2001:db8::77 dev t0 proto static metric 5`]);
     });
 
     test('somebody replaces our route by theirs: they keep it, we report it', async () => {
       replace(V4, unicast(5, '192.0.2.9'));
-      await fib.settled();
-      ns.ip(`route replace ${V4} via 192.0.2.77 proto static metric 5`);
-      await until('the loss is noticed', () => fib.failures().length === 1);
-      await fib.settled();
+      await scene.fib.settled();
+      scene.ns.ip(`route replace ${V4} via 192.0.2.77 proto static metric 5`);
+      await until('the loss is noticed', () => scene.fib.failures().length === 1);
+      await scene.fib.settled();
       expect(kernel(V4)).toEqual([`${V4} via 192.0.2.77 dev t0 proto static metric 5`]);
-      expect(fib.failures()).toMatchObject([{ reason: 'foreign-route-exists' }]);
-      ns.ip(`route del ${V4} proto static metric 5`);
+      expect(scene.fib.failures()).toMatchObject([{ reason: 'foreign-route-exists' }]);
+      scene.ns.ip(`route del ${V4} proto static metric 5`);
       await until('ours is back', () => kernel(V4)[0]?.includes('proto bird') === true);
     });
   });
-
-  describe('disturbed by others', () => {
-    test.each([
-      ['IPv4 unicast', V4, () => unicast(5, '192.0.2.9')],
-      ['IPv4 blackhole', V4, () => blackhole()],
-      ['IPv4 multipath', V4, () => unicast(5, '192.0.2.9', '198.51.100.9')],
-      ['IPv6 unicast', V6, () => unicast(5, '2001:db8::9')],
-      ['IPv6 blackhole', V6, () => blackhole()],
-      ['IPv6 multipath', V6, () => unicast(5, '2001:db8::9', '2001:db8:1::9')],
-    ])('%s deleted: restored', async (_, prefix, entry) => {
-      replace(prefix, entry());
-      await fib.settled();
-      const before = kernel(prefix);
-      ns.ip(
-        `${prefix === V6 ? '-6 ' : ''}route del ${prefix === V4 && entry().type === 'blackhole' ? 'blackhole ' : ''}${prefix} proto bird`,
-      );
-      expect(kernel(prefix)).toEqual([]);
-      await until('it is back', () => kernel(prefix).length > 0);
-      await fib.settled();
-      expect(kernel(prefix)).toEqual(before);
-      expect(fib.counters()).toMatchObject({ restored: 1, failed: 0 });
-    });
-
-    test.each([
-      ['gateway changed', V4, '192.0.2.9', `route replace ${V4} via 192.0.2.10 proto bird metric 5`],
-      ['second route with another metric', V4, '192.0.2.9', `route add ${V4} via 192.0.2.10 proto bird metric 6`],
-      ['second route behind ours', V4, '192.0.2.9', `route append ${V4} via 192.0.2.10 proto bird metric 5`],
-      ['IPv6 gateway changed', V6, '2001:db8::9', `-6 route replace ${V6} via 2001:db8::a proto bird metric 5`],
-      ['IPv6 hop added', V6, '2001:db8::9', `-6 route append ${V6} via 2001:db8::a proto bird metric 5`],
-    ])('%s under our protocol number: put right again', async (_, prefix, gateway, command) => {
-      replace(prefix, unicast(5, gateway));
-      fib.sweepStale();
-      await fib.settled();
-      const before = kernel(prefix);
-      ns.ip(command);
-      await until('a resync', () => listener.lines.includes('resynced own-routes-disturbed'));
-      await fib.settled();
-      expect(kernel(prefix)).toEqual(before);
-    });
-
-    test('a hop deleted from our IPv6 multipath route comes back', async () => {
-      replace(V6, unicast(5, '2001:db8::9', '2001:db8:1::9'));
-      await fib.settled();
-      ns.ip(`-6 route del ${V6} via 2001:db8::9 proto bird`);
-      await until('a resync', () => listener.lines.includes('resynced own-routes-disturbed'));
-      await fib.settled();
-      expect(kernel(V6)[0]).toMatch(/2001:db8::9.*|2001:db8:1::9.*/);
-      expect(kernel(V6)[0].match(/nexthop/g)).toHaveLength(2);
-    });
-
-    test('lost notifications (ENOBUFS): everything is read again and put right', async () => {
-      await restart({ receiveBufferOctets: 1 });
-      replace(V4, unicast(5, '192.0.2.9'));
-      await fib.settled();
-      const commands = Array.from(
-        { length: 300 },
-        (_, i) => `route add 10.7.${i >> 4}.${(i & 15) << 4}/28 via 192.0.2.9 proto static`,
-      );
-      ns.batch([`route del ${V4} proto bird`, ...commands]);
-      await until('a resync', () => listener.lines.includes('resynced notifications-lost'));
-      await fib.settled();
-      await until('all are learned', () => learnedPrefixes().size === 300);
-      expect(kernel(V4)).toEqual([`${V4} via 192.0.2.9 dev t0 proto bird metric 5`]);
-      expect(fib.counters().restored).toBe(1);
-    });
-  });
-
-  function learnedPrefixes(): Set<string> {
-    return new Set(listener.lines.filter((line) => line.startsWith('learned 10.7.')).map((line) => line.split(' ')[1]));
-  }
 
   describe('refused by the kernel', () => {
     test.each<[string, string, () => FibEntry, string]>([
@@ -440,35 +306,35 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
       replace('10.8.0.0/16', blackhole());
       replace(prefix, entry());
       replace('10.9.0.0/16', blackhole());
-      await fib.settled();
-      expect(fib.failures()).toMatchObject([{ prefix: parsePrefix(prefix), reason }]);
-      expect(listener.take()[0]).toContain(`failed ${prefix} ${reason}`);
+      await scene.fib.settled();
+      expect(scene.fib.failures()).toMatchObject([{ prefix: parsePrefix(prefix), reason }]);
+      expect(scene.listener.take()[0]).toContain(`failed ${prefix} ${reason}`);
       expect(kernel('10.8.0.0/16').concat(kernel('10.9.0.0/16'))).toHaveLength(2);
-      expect(fib.counters().installed).toEqual([2, 0]);
+      expect(scene.fib.counters().installed).toEqual([2, 0]);
       remove(prefix);
-      await fib.settled();
-      expect(fib.failures()).toEqual([]);
+      await scene.fib.settled();
+      expect(scene.fib.failures()).toEqual([]);
     });
 
     test('tried again as soon as an address makes the gateway reachable', async () => {
       replace(V4, unicast(0, '203.0.113.9'));
-      await fib.settled();
-      expect(fib.failures()).toHaveLength(1);
-      ns.ip('address add 203.0.113.1/24 dev t1');
+      await scene.fib.settled();
+      expect(scene.fib.failures()).toHaveLength(1);
+      scene.ns.ip('address add 203.0.113.1/24 dev t1');
       await until('it is there', () => kernel(V4).length === 1);
-      await fib.settled();
-      expect(fib.failures()).toEqual([]);
-      ns.ip('address del 203.0.113.1/24 dev t1');
+      await scene.fib.settled();
+      expect(scene.fib.failures()).toEqual([]);
+      scene.ns.ip('address del 203.0.113.1/24 dev t1');
     });
 
     test('a change that is refused takes the old route away and says so', async () => {
       replace(V4, unicast(5, '192.0.2.9'));
-      await fib.settled();
+      await scene.fib.settled();
       replace(V4, unicast(5, '203.0.113.9'));
-      await fib.settled();
+      await scene.fib.settled();
       expect(kernel(V4)).toEqual([]);
-      expect(fib.failures()).toHaveLength(1);
-      expect(fib.counters().installed).toEqual([0, 0]);
+      expect(scene.fib.failures()).toHaveLength(1);
+      expect(scene.fib.counters().installed).toEqual([0, 0]);
     });
   });
 
@@ -478,37 +344,37 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
   ])('interface %s: when it goes down our IPv4 routes vanish silently; they come back with it', async (_, device) => {
     replace(V4, unicast(5, `198.51.100.9${device}`));
     replace('10.2.0.0/16', unicast(5, '192.0.2.9', `198.51.100.9${device}`));
-    await fib.settled();
-    ns.ip('link set t1 down');
-    await until('the loss is noticed', () => fib.failures().length > 0);
+    await scene.fib.settled();
+    scene.ns.ip('link set t1 down');
+    await until('the loss is noticed', () => scene.fib.failures().length > 0);
     expect(kernel(V4)).toEqual([]);
-    ns.ip('link set t1 up');
+    scene.ns.ip('link set t1 up');
     await until('it is back', () => kernel(V4).length === 1);
-    await fib.settled();
-    expect(fib.failures()).toEqual([]);
-    ns.ip('address replace 2001:db8:1::1/64 dev t1 nodad');
+    await scene.fib.settled();
+    expect(scene.fib.failures()).toEqual([]);
+    scene.ns.ip('address replace 2001:db8:1::1/64 dev t1 nodad');
   });
 
   test('an interface that loses its last IPv4 address takes our routes along silently', async () => {
     replace(V4, unicast(5, '198.51.100.9 dev t1'));
-    await fib.settled();
-    ns.ip('address del 198.51.100.1/24 dev t1');
-    await until('the loss is noticed', () => fib.failures().length === 1);
-    ns.ip('address add 198.51.100.1/24 dev t1');
+    await scene.fib.settled();
+    scene.ns.ip('address del 198.51.100.1/24 dev t1');
+    await until('the loss is noticed', () => scene.fib.failures().length === 1);
+    scene.ns.ip('address add 198.51.100.1/24 dev t1');
     await until('it is back', () => kernel(V4).length === 1);
   });
 
   test('an interface that is removed takes our routes along; another one takes over at our wish', async () => {
-    ns.addInterface('t2', ['203.0.113.1/24']);
-    await until('it is known', () => fib.interfaceIndex('t2') > 0);
+    scene.ns.addInterface('t2', ['203.0.113.1/24']);
+    await until('it is known', () => scene.fib.interfaceIndex('t2') > 0);
     replace(V4, unicast(5, '203.0.113.9 dev t2'));
-    await fib.settled();
-    ns.ip('link del t2');
-    await until('the loss is noticed', () => fib.failures().length === 1);
+    await scene.fib.settled();
+    scene.ns.ip('link del t2');
+    await until('the loss is noticed', () => scene.fib.failures().length === 1);
     replace(V4, unicast(5, '192.0.2.9 dev t0'));
-    await fib.settled();
+    await scene.fib.settled();
     expect(kernel(V4)).toEqual([`${V4} via 192.0.2.9 dev t0 proto bird metric 5`]);
-    expect(fib.failures()).toEqual([]);
+    expect(scene.fib.failures()).toEqual([]);
   });
 
   describe('restart', () => {
@@ -522,43 +388,43 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
       for (const [prefix, entry] of wanted) replace(prefix, entry());
       replace('10.4.0.0/16', unicast(5, '192.0.2.9'));
       replace('10.5.0.0/16', unicast(5, '192.0.2.9'));
-      await fib.settled();
-      ns.ip('route add blackhole 10.6.0.0/16 proto static');
+      await scene.fib.settled();
+      scene.ns.ip('route add blackhole 10.6.0.0/16 proto static');
       // Leftovers of BIRD: another type, and a second metric.
-      ns.ip('route add unreachable 10.7.0.0/16 proto bird');
-      ns.ip(`route add ${V4} via 192.0.2.9 proto bird metric 6`);
-      fib.close();
-      fib = createFibNetlink({ listener });
-      expect(await fib.start()).toEqual({ adopted: 7, learned: 1 });
-      expect(fib.counters()).toMatchObject({ stale: 7, installed: [6, 1] });
+      scene.ns.ip('route add unreachable 10.7.0.0/16 proto bird');
+      scene.ns.ip(`route add ${V4} via 192.0.2.9 proto bird metric 6`);
+      scene.fib.close();
+      scene.fib = createFibNetlink({ listener: scene.listener });
+      expect(await scene.fib.start()).toEqual({ adopted: 7, learned: 1 });
+      expect(scene.fib.counters()).toMatchObject({ stale: 7, installed: [6, 1] });
       for (const [prefix, entry] of wanted) replace(prefix, entry());
       replace('10.4.0.0/16', unicast(5, '198.51.100.9'));
-      await fib.settled();
+      await scene.fib.settled();
       // One append and two deletions: the changed route, and the second metric.
-      expect(fib.counters()).toMatchObject({ stale: 2, added: 0, changed: 1, deleted: 2 });
+      expect(scene.fib.counters()).toMatchObject({ stale: 2, added: 0, changed: 1, deleted: 2 });
       expect(kernel('10.5.0.0/16')).toHaveLength(1);
-      expect(fib.sweepStale()).toBe(2);
-      await fib.settled();
+      expect(scene.fib.sweepStale()).toBe(2);
+      await scene.fib.settled();
       expect(kernel('10.5.0.0/16').concat(kernel('10.7.0.0/16'))).toEqual([]);
       expect(kernel(V4)).toEqual([`${V4} via 192.0.2.9 dev t0 proto bird metric 5`]);
       expect(kernel('10.4.0.0/16')).toEqual(['10.4.0.0/16 via 198.51.100.9 dev t1 proto bird metric 5']);
       expect(kernel('10.6.0.0/16')).toHaveLength(1);
-      expect(fib.counters()).toMatchObject({ failed: 0, installed: [4, 1] });
+      expect(scene.fib.counters()).toMatchObject({ failed: 0, installed: [4, 1] });
     });
   });
 
   test('closing in the midst of work ends quietly and leaves whole routes', async () => {
     for (let i = 0; i < 5000; i++) replace(`10.${i >> 8}.${i & 255}.0/24`, blackhole());
     await new Promise((resolve) => setImmediate(resolve));
-    fib.close();
-    await fib.settled();
+    scene.fib.close();
+    await scene.fib.settled();
     await new Promise((resolve) => setTimeout(resolve, 50));
     replace(V4, blackhole());
-    await restart();
-    expect(fib.counters().stale).toBeGreaterThan(0);
-    fib.sweepStale();
-    await fib.settled();
-    expect(ns.ip('route show proto bird')).toBe('');
+    await scene.restart();
+    expect(scene.fib.counters().stale).toBeGreaterThan(0);
+    scene.fib.sweepStale();
+    await scene.fib.settled();
+    expect(scene.ns.ip('route show proto bird')).toBe('');
   });
 
   test('100,000 routes', async () => {
@@ -570,19 +436,19 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
     const timed = async (what: string, work: () => void): Promise<void> => {
       const start = performance.now();
       work();
-      await fib.settled();
+      await scene.fib.settled();
       const elapsedMs = performance.now() - start;
       console.log(`${what}: 100,000 routes in ${elapsedMs.toFixed(0)} ms, ${Math.round(1e8 / elapsedMs)} routes/s`);
     };
-    await timed('add', () => each((a) => fib.replace(0, a, 0, 0, 0, 24, entry)));
-    await timed('change', () => each((a) => fib.replace(0, a, 0, 0, 0, 24, other)));
+    await timed('add', () => each((a) => scene.fib.replace(0, a, 0, 0, 0, 24, entry)));
+    await timed('change', () => each((a) => scene.fib.replace(0, a, 0, 0, 0, 24, other)));
     const resyncStart = performance.now();
-    await fib.resync();
+    await scene.fib.resync();
     console.log(`resync: 100,000 routes in ${(performance.now() - resyncStart).toFixed(0)} ms`);
-    expect(fib.counters()).toMatchObject({ installed: [100_000, 0], failed: 0, restored: 0 });
-    await timed('delete', () => each((a) => fib.remove(0, a, 0, 0, 0, 24)));
-    expect(fib.counters()).toMatchObject({ installed: [0, 0], failed: 0 });
-    expect(ns.ip('route show proto bird')).toBe('');
+    expect(scene.fib.counters()).toMatchObject({ installed: [100_000, 0], failed: 0, restored: 0 });
+    await timed('delete', () => each((a) => scene.fib.remove(0, a, 0, 0, 0, 24)));
+    expect(scene.fib.counters()).toMatchObject({ installed: [0, 0], failed: 0 });
+    expect(scene.ns.ip('route show proto bird')).toBe('');
   });
 });
 

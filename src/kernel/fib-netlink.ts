@@ -9,12 +9,14 @@
  */
 
 import { FAMILY_IPV4, FAMILY_IPV6, type FamilyIndex } from '../../bgp/family.ts';
+import type { Prefix } from '../../bgp/ip.ts';
 import { errnoText } from '../net/syscalls.ts';
 import type {
   Fib,
   FibCounters,
   FibEntry,
   FibFailure,
+  FibRouteStatus,
   FibStartError,
   FibStartResult,
   InterfaceAddress,
@@ -51,9 +53,14 @@ const NOTIFICATIONS_PER_TURN = 256;
 const CATCH_UP_TURNS = 64;
 /** A route that somebody deleted comes back after this time; shorter would make a fight with another program costly. */
 const RESTORE_DELAY_MS = 200;
-/** Reading everything again waits this long for more reasons to do so, and at least this long after the last time. */
+/** Reading everything again waits this long for more reasons to do so, and at least this long behind the last time. */
 const RESYNC_DELAY_MS = 100;
-const RESYNC_INTERVAL_MS = 1000;
+const RESYNC_INTERVAL_MS = 300;
+/** However large the table, reading it takes at most this share of the time ... */
+const RESYNC_TIME_SHARE = 1 / 3;
+/** ... and the comparison from time to time, which nothing asks for, this one. */
+const AUDIT_INTERVAL_MS = 60_000;
+const AUDIT_TIME_SHARE = 1 / 200;
 /** Refused routes are tried again soon after something changed, and by themselves after 1, 2, 4 ... 32 s. */
 const RETRY_SOON_MS = 50;
 const RETRY_FIRST_MS = 1000;
@@ -69,6 +76,8 @@ export interface FibNetlinkOptions {
   readonly protocol?: number;
   /** False: only learn; every wish is ignored and no route of the table is touched. */
   readonly programRoutes?: boolean;
+  /** Time between comparisons that nothing asks for; tests make it short. */
+  readonly auditIntervalMs?: number;
   /** Size of the notification queue; tests make it tiny. */
   readonly receiveBufferOctets?: number;
   readonly listener: KernelListener;
@@ -86,6 +95,7 @@ class FibNetlink implements Fib {
   private readonly protocol: number;
   private readonly programRoutes: boolean;
   private readonly receiveBufferOctets: number;
+  private readonly auditIntervalMs: number;
   private readonly view: KernelView;
   private readonly total: FibCounters = {
     installed: [0, 0],
@@ -109,6 +119,8 @@ class FibNetlink implements Fib {
   private isTableKnown = false;
   private resyncWanted: ResyncReason | null = null;
   private lastResyncAtMs = Number.NEGATIVE_INFINITY;
+  private lastResyncTookMs = 0;
+  private auditTimer: NodeJS.Timeout | null = null;
   private resyncTimer: NodeJS.Timeout | null = null;
   private restoreTimer: NodeJS.Timeout | null = null;
   private retryTimer: NodeJS.Timeout | null = null;
@@ -125,6 +137,7 @@ class FibNetlink implements Fib {
     this.protocol = options.protocol ?? RTPROT_BIRD;
     this.programRoutes = options.programRoutes ?? true;
     this.receiveBufferOctets = options.receiveBufferOctets ?? RECEIVE_BUFFER_OCTETS;
+    this.auditIntervalMs = options.auditIntervalMs ?? AUDIT_INTERVAL_MS;
     this.view = new KernelView(this.listener, { table: this.table, protocol: this.protocol }, this.programRoutes, {
       resync: () => this.requestResync('own-routes-disturbed'),
       restore: () => this.restoreSoon(),
@@ -199,6 +212,15 @@ class FibNetlink implements Fib {
     return new Promise((resolve) => this.settleWaiters.push(resolve));
   }
 
+  status(prefix: Prefix): FibRouteStatus {
+    const own = this.view.own[prefix.family];
+    const failure = own.failureOf(prefix);
+    const state = failure !== null ? 'failed' : own.isPending(prefix) ? 'pending' : 'installed';
+    const wanted = own.wantedOf(prefix);
+    const isTaken = failure?.reason === 'foreign-route-exists';
+    return { state, failure, rival: wanted === null ? null : this.view.rival(prefix, wanted.metric, isTaken) };
+  }
+
   failures(): FibFailure[] {
     return [...this.view.own[0].failures.values(), ...this.view.own[1].failures.values()];
   }
@@ -227,7 +249,9 @@ class FibNetlink implements Fib {
 
   close(): void {
     this.isClosed = true;
-    for (const timer of [this.resyncTimer, this.restoreTimer, this.retryTimer]) if (timer !== null) clearTimeout(timer);
+    for (const timer of [this.resyncTimer, this.restoreTimer, this.retryTimer, this.auditTimer]) {
+      if (timer !== null) clearTimeout(timer);
+    }
     this.monitor?.close();
     this.commands?.close();
     for (const resolve of [...this.settleWaiters.splice(0), ...this.resyncWaiters.splice(0)]) resolve();
@@ -282,12 +306,25 @@ class FibNetlink implements Fib {
     if (this.resyncWanted === null || reason === 'notifications-lost') this.resyncWanted = reason;
     if (this.resyncTimer !== null) return;
     const sinceLastMs = performance.now() - this.lastResyncAtMs;
+    const pauseMs = Math.max(RESYNC_INTERVAL_MS, this.lastResyncTookMs * (1 / RESYNC_TIME_SHARE - 1));
     this.resyncTimer = setTimeout(
       () => {
         this.resyncTimer = null;
         this.scheduleWork();
       },
-      Math.max(RESYNC_DELAY_MS, RESYNC_INTERVAL_MS - sinceLastMs),
+      Math.max(RESYNC_DELAY_MS, pauseMs - sinceLastMs),
+    );
+  }
+
+  /** The kernel may forget to tell, or do what nobody thought of: the next comparison is never far away. */
+  private startAuditTimer(): void {
+    if (this.auditTimer !== null) clearTimeout(this.auditTimer);
+    this.auditTimer = setTimeout(
+      () => {
+        this.resyncWanted ??= 'periodic';
+        this.scheduleWork();
+      },
+      Math.max(this.auditIntervalMs, this.lastResyncTookMs / AUDIT_TIME_SHARE),
     );
   }
 
@@ -342,6 +379,7 @@ class FibNetlink implements Fib {
 
   /** Reads links, addresses and routes as a whole; the errno of what failed, or 0. */
   private async readEverything(reason: ResyncReason): Promise<number> {
+    const startedAtMs = performance.now();
     this.isTableKnown = false;
     this.monitor?.stopWatching();
     // What waits there is older than what will be read now, and messages after it are missing: it would mislead.
@@ -352,11 +390,12 @@ class FibNetlink implements Fib {
     }
     if (this.isClosed) return 0;
     if (result.errno !== 0) return result.errno;
-    const disturbed = this.view.endScan();
-    if (reason !== 'start') this.total.restored += disturbed;
+    this.total.restored += this.view.endScan(reason === 'start');
     this.isTableKnown = true;
     this.total.resyncs++;
     this.lastResyncAtMs = performance.now();
+    this.lastResyncTookMs = this.lastResyncAtMs - startedAtMs;
+    this.startAuditTimer();
     this.listener.resynced(reason);
     // Before anything is written: what is queued may explain what the scan has shown.
     for (let turn = 0; turn < CATCH_UP_TURNS && this.readNotifications(); turn++) {}

@@ -26,6 +26,7 @@ export function createFibNone(): Fib {
     sweepStale: () => 0,
     resync: () => Promise.resolve(),
     settled: () => Promise.resolve(),
+    status: () => ({ state: 'installed', failure: null, rival: null }),
     failures: () => [],
     links: () => [],
     addresses: () => [],

@@ -65,6 +65,38 @@ export interface FibFailure {
   readonly message: string;
 }
 
+/** What somebody else did to a route of ours that is wanted. */
+export type DisturbanceKind =
+  | 'deleted'
+  /** Another route stands where ours stood, or ours was changed: `other` says how it looks now. */
+  | 'replaced'
+  /** Another route under our protocol number stands beside ours: `other`. */
+  | 'added'
+  /** Found by reading everything: nobody told when or by whom. */
+  | 'missing'
+  | 'different';
+
+/** A wanted route of ours was not as wanted; it is put right, if no foreign route is in its place. */
+export interface RouteDisturbance {
+  readonly prefix: Prefix;
+  readonly kind: DisturbanceKind;
+  readonly other: KernelRoute | null;
+  /**
+   * Netlink port of whoever did it: as a rule the process id of a program, as it sees itself (containers). 0: the kernel
+   * itself, or unknown.
+   */
+  readonly port: number;
+}
+
+/** How a wanted route is doing in the kernel. */
+export interface FibRouteStatus {
+  /** `pending`: about to be written, or to be put back. */
+  readonly state: 'installed' | 'pending' | 'failed';
+  readonly failure: FibFailure | null;
+  /** The foreign route that has the place of ours (same prefix and metric), or that the kernel prefers to ours. */
+  readonly rival: KernelRoute | null;
+}
+
 /** Told by the back end, always from the event loop and never from inside a call to `Fib`, except `start`. */
 export interface KernelListener {
   /** A link is new or something in it changed. */
@@ -77,6 +109,7 @@ export interface KernelListener {
   /** The prefix has no foreign route any more; `route` is the one that was told last. */
   routeLost(route: KernelRoute): void;
   routeFailed(failure: FibFailure): void;
+  routeDisturbed(disturbance: RouteDisturbance): void;
   /** The kernel's tables were read as a whole and compared; the differences have been told before this. */
   resynced(reason: ResyncReason): void;
 }
@@ -87,6 +120,8 @@ export type ResyncReason =
   | 'notifications-lost'
   /** Somebody changed a protocol-12 route in a way that the notification alone does not explain. */
   | 'own-routes-disturbed'
+  /** Nothing in particular: from time to time what we believe is compared with what is. */
+  | 'periodic'
   | 'requested';
 
 export interface FibCounters {
@@ -128,6 +163,8 @@ export interface Fib extends FibSink, FibServices {
   resync(): Promise<void>;
   /** Resolves when nothing is waiting to be written. */
   settled(): Promise<void>;
+  /** How the wanted route of a prefix is doing; says `installed` of prefixes that are not wanted. */
+  status(prefix: Prefix): FibRouteStatus;
   /** Wanted routes that are not in the kernel. */
   failures(): FibFailure[];
   links(): KernelLink[];

@@ -84,6 +84,17 @@ export class ForeignRoutes {
     return this.routes.get(prefixKey(prefix))?.some((route) => route.metric === metric) ?? false;
   }
 
+  /** The foreign route of the prefix with exactly this (kernel) metric. */
+  withMetric(prefix: Prefix, metric: number): KernelRoute | null {
+    return this.routes.get(prefixKey(prefix))?.find((route) => route.metric === metric) ?? null;
+  }
+
+  /** The foreign route of the prefix that the kernel prefers to one with this metric. */
+  betterThan(prefix: Prefix, metric: number): KernelRoute | null {
+    const first = this.routes.get(prefixKey(prefix))?.[0];
+    return first !== undefined && first.metric < metric ? first : null;
+  }
+
   /** RTM_NEWROUTE with the flags of its header. */
   added(route: KernelRoute, flags: number): void {
     const key = prefixKey(route.prefix);

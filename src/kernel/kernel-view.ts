@@ -7,10 +7,12 @@
  */
 
 import { FAMILY_IPV4, FAMILY_IPV6, type FamilyIndex } from '../../bgp/family.ts';
-import type { InterfaceAddress, KernelLink, KernelListener } from './fib.ts';
+import type { Prefix } from '../../bgp/ip.ts';
+import type { DisturbanceKind, InterfaceAddress, KernelLink, KernelListener, KernelRoute } from './fib.ts';
 import { ForeignRoutes, learnable, routeType } from './foreign-routes.ts';
 import { Interfaces } from './interfaces.ts';
 import {
+  NLM_F_APPEND,
   NLM_F_REPLACE,
   RTM_DELADDR,
   RTM_DELLINK,
@@ -23,7 +25,7 @@ import { decodeInterfaceAddress, decodeLink } from './netlink/link.ts';
 import type { NetlinkReader } from './netlink/message.ts';
 import { type DecodedRoute, decodeRoute, type RouteOwner } from './netlink/route.ts';
 import { type Disturbance, OwnRoutes } from './own-routes.ts';
-import type { RouteContent } from './route-plan.ts';
+import { kernelMetric, type RouteContent } from './route-plan.ts';
 
 /** What a message may call for. */
 export interface ViewRequests {
@@ -41,12 +43,14 @@ export class KernelView {
   readonly interfaces: Interfaces;
   readonly foreign: ForeignRoutes;
   readonly own: readonly [OwnRoutes, OwnRoutes] = [new OwnRoutes(FAMILY_IPV4), new OwnRoutes(FAMILY_IPV6)];
+  private readonly listener: KernelListener;
   private readonly owner: RouteOwner;
   /** Own routes are only looked at when we write them. */
   private readonly ownsRoutes: boolean;
   private readonly requests: ViewRequests;
 
   constructor(listener: KernelListener, owner: RouteOwner, ownsRoutes: boolean, requests: ViewRequests) {
+    this.listener = listener;
     this.owner = owner;
     this.ownsRoutes = ownsRoutes;
     this.requests = requests;
@@ -79,9 +83,9 @@ export class KernelView {
         if (route === null || route.table !== this.owner.table) return;
         const isOwn = route.protocol === this.owner.protocol;
         if (reader.type === RTM_NEWROUTE) {
-          if (isOwn) this.ownRouteAdded(route);
-          else this.foreignRouteAdded(route, reader.flags);
-        } else if (isOwn) this.ownRouteDeleted(route);
+          if (isOwn) this.ownRouteAdded(route, reader.flags, reader.port);
+          else this.foreignRouteAdded(route, reader.flags, reader.port);
+        } else if (isOwn) this.ownRouteDeleted(route, reader.port);
         else this.foreignRouteDeleted(route);
         return;
       }
@@ -117,16 +121,28 @@ export class KernelView {
     }
   }
 
-  /** Tells and notes all differences; returns how many wanted routes were not as wanted. */
-  endScan(): number {
+  /**
+   * Tells and notes all differences; returns how many wanted routes were not as wanted. Those of the first scan are left
+   * over from an earlier run: nobody disturbed them.
+   */
+  endScan(isFirst: boolean): number {
     this.interfaces.endScan();
     this.foreign.endScan();
     let disturbed = 0;
     for (const own of this.own) {
-      disturbed += own.endScan();
+      own.endScan((prefix, kind) => {
+        disturbed++;
+        if (!isFirst) this.listener.routeDisturbed({ prefix, kind, other: null, port: 0 });
+      });
       own.retryFailed();
     }
-    return disturbed;
+    return isFirst ? 0 : disturbed;
+  }
+
+  /** The foreign route that has the place of ours with this metric, or else the one that is preferred to it. */
+  rival(prefix: Prefix, metric: number, isRefused: boolean): KernelRoute | null {
+    const wanted = kernelMetric(prefix.family, metric);
+    return (isRefused ? this.foreign.withMetric(prefix, wanted) : null) ?? this.foreign.betterThan(prefix, wanted);
   }
 
   private linkChanged(link: KernelLink): void {
@@ -169,22 +185,45 @@ export class KernelView {
     }
   }
 
-  private ownRouteAdded(route: DecodedRoute): void {
+  private ownRouteAdded(route: DecodedRoute, flags: number, port: number): void {
     const content = this.ownContent(route);
-    if (content !== null) this.follow(this.own[route.prefix.family].addedByOthers(route.prefix, content));
+    if (content === null) return;
+    const { prefix } = route;
+    const own = this.own[prefix.family];
+    const hasReplaced = (flags & NLM_F_REPLACE) !== 0;
+    const hasJoined = prefix.family === FAMILY_IPV6 && (flags & NLM_F_APPEND) !== 0;
+    // With a foreign route of the same metric beside ours nobody can say which of the two was replaced.
+    const isClear = !hasReplaced || !this.foreign.occupies(prefix, route.metric);
+    const disturbance = isClear ? own.addedByOthers(prefix, content, hasReplaced, hasJoined) : 'unexplained';
+    this.follow(
+      disturbance,
+      prefix,
+      hasReplaced || hasJoined ? 'replaced' : 'added',
+      asKernelRoute(route, content),
+      port,
+    );
   }
 
-  private ownRouteDeleted(route: DecodedRoute): void {
+  private ownRouteDeleted(route: DecodedRoute, port: number): void {
     const content = this.ownContent(route);
-    if (content !== null) this.follow(this.own[route.prefix.family].deletedByOthers(route.prefix, content));
+    if (content === null) return;
+    const disturbance = this.own[route.prefix.family].deletedByOthers(route.prefix, content);
+    this.follow(disturbance, route.prefix, 'deleted', asKernelRoute(route, content), port);
   }
 
-  private foreignRouteAdded(route: DecodedRoute, flags: number): void {
+  private foreignRouteAdded(route: DecodedRoute, flags: number, port: number): void {
     const learned = learnable(route);
+    const { prefix } = route;
+    const type = routeType(route.type);
     if ((flags & NLM_F_REPLACE) !== 0) {
       // What it replaced was the first route of this metric: ours, or one that we know, or one that we do not care about.
-      const hitOwn = this.own[route.prefix.family].occupies(route.prefix, route.metric);
-      if (hitOwn || (learned === null && this.foreign.occupies(route.prefix, route.metric))) this.requests.resync();
+      const own = this.own[prefix.family];
+      const isKnown = this.foreign.occupies(prefix, route.metric);
+      if (own.occupies(prefix, route.metric)) {
+        const disturbance = isKnown ? 'unexplained' : own.replacedByForeign(prefix, route.metric);
+        const other = type === null ? null : asKernelRoute(route, { type, metric: route.metric, hops: route.hops });
+        this.follow(disturbance, prefix, 'replaced', other, port);
+      } else if (isKnown && learned === null) this.requests.resync();
     }
     if (learned === null) return;
     this.foreign.added(learned, flags);
@@ -204,8 +243,23 @@ export class KernelView {
     return { type, metric: route.metric, hops: route.hops };
   }
 
-  private follow(disturbance: Disturbance): void {
+  private follow(
+    disturbance: Disturbance,
+    prefix: Prefix,
+    kind: DisturbanceKind,
+    other: KernelRoute | null,
+    port: number,
+  ): void {
+    if (disturbance === 'none') return;
+    // The kernel itself takes routes away with their links and addresses; that is told elsewhere.
+    if (port !== 0 && (kind === 'added' || this.own[prefix.family].wantedOf(prefix) !== null)) {
+      this.listener.routeDisturbed({ prefix, kind, other, port });
+    }
     if (disturbance === 'restore') this.requests.restore();
-    else if (disturbance === 'unexplained') this.requests.resync();
+    else this.requests.resync();
   }
+}
+
+function asKernelRoute({ prefix, protocol }: DecodedRoute, { type, metric, hops }: RouteContent): KernelRoute {
+  return { prefix, type, protocol, metric, hops };
 }

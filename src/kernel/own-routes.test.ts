@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { FAMILY_IPV4, FAMILY_IPV6, type FamilyIndex } from '../../bgp/family.ts';
 import { formatPrefix, type IpAddress, type Prefix } from '../../bgp/ip.ts';
 import type { FibEntry, FibHop } from './fib.ts';
-import { OwnRoutes } from './own-routes.ts';
+import { type Disturbance, OwnRoutes } from './own-routes.ts';
 import { kernelMetric, type Operation, type RouteContent, sameContent, sameHop } from './route-plan.ts';
 
 /** One of our routes in the model kernel; IPv6 routes with gateways have one hop each and are shown joined. */
@@ -122,7 +122,11 @@ describe.each([
   function scan(own: OwnRoutes, kernel: ModelKernel): number {
     own.beginScan();
     for (const { prefix, content } of kernel.dump()) own.scanned(prefix, content);
-    return own.endScan();
+    let disturbed = 0;
+    own.endScan(() => {
+      disturbed++;
+    });
+    return disturbed;
   }
 
   test('whatever happens in between, after a scan and a write the kernel has exactly what is wanted', () => {
@@ -165,6 +169,61 @@ describe.each([
         expect(own.installedCount).toBe(wanted.size);
         expect([own.failures.size, own.staleCount, own.restoring.size]).toEqual([0, 0, 0]);
         // Nothing is kept about prefixes that are neither wanted nor there.
+        expect(own.table.count).toBe(wanted.size);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('whatever others do, as long as we are told: the notifications alone lead back to exactly what is wanted', () => {
+    /** Somebody deletes the last route of the prefix, or adds one; we are told as the kernel tells it. */
+    function stranger(own: OwnRoutes, kernel: ModelKernel, prefix: Prefix, entry: FibEntry): void {
+      const text = formatPrefix(prefix);
+      const gone = kernel.routes.findLastIndex((route) => formatPrefix(route.prefix) === text);
+      let disturbance: Disturbance = 'none';
+      if (gone >= 0 && entry.metric === 0) {
+        const [{ content }] = kernel.routes.splice(gone, 1);
+        disturbance = own.deletedByOthers(prefix, content);
+      } else if (kernel.apply(prefix, { kind: 'append', content: entry, otherwise: null })) {
+        const metric = kernelMetric(family, entry.metric);
+        const shown = kernel
+          .dump()
+          .find((route) => formatPrefix(route.prefix) === text && route.content.metric === metric);
+        const isJoined =
+          family === FAMILY_IPV6 && entry.type === 'unicast' && shown!.content.hops.length > entry.hops.length;
+        disturbance = own.addedByOthers(prefix, isJoined ? shown!.content : entry, false, isJoined);
+      }
+      if (disturbance === 'unexplained') scan(own, kernel);
+    }
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const own = new OwnRoutes(family);
+        const kernel = new ModelKernel(family);
+        const wanted = new Map<string, FibEntry>();
+        own.sweep();
+        for (const { kind, prefix: prefixIndex, entry: entryIndex } of steps) {
+          const prefix = prefixes(family)[prefixIndex];
+          const { a, b, c, d, length } = prefix;
+          const entry = entries(family)[entryIndex];
+          if (kind === 'want') {
+            own.want(a, b, c, d, length, entry);
+            wanted.set(formatPrefix(prefix), entry);
+          } else if (kind === 'unwant') {
+            own.unwant(a, b, c, d, length);
+            wanted.delete(formatPrefix(prefix));
+          } else if (kind === 'write') write(own, kernel);
+          else stranger(own, kernel, prefix, entry);
+        }
+        for (let round = 0; round < 2; round++) {
+          own.restore();
+          own.retryFailed();
+          write(own, kernel);
+        }
+        const left = new Map(kernel.dump().map((route) => [formatPrefix(route.prefix), route.content]));
+        expect([...left.keys()].sort()).toEqual([...wanted.keys()].sort());
+        expect(kernel.dump()).toHaveLength(wanted.size);
+        for (const [prefix, content] of left) expect(sameContent(family, content, wanted.get(prefix)!)).toBe(true);
+        expect(own.installedCount).toBe(wanted.size);
         expect(own.table.count).toBe(wanted.size);
       }),
       { numRuns: 500 },

@@ -7,12 +7,20 @@
  * that it wants (sweep).
  */
 
-import type { FamilyIndex } from '../../bgp/family.ts';
+import { FAMILY_IPV6, type FamilyIndex } from '../../bgp/family.ts';
 import { formatAddress, type Prefix } from '../../bgp/ip.ts';
 import { DirtySet } from '../../rib/dirty-set.ts';
 import { type PrefixHandle, PrefixTable } from '../../rib/prefix-table.ts';
 import type { FibEntry, FibFailure } from './fib.ts';
-import { kernelMetric, type Operation, planChange, type RouteContent, sameContent } from './route-plan.ts';
+import {
+  joinsSiblings,
+  kernelMetric,
+  type Operation,
+  planChange,
+  type RouteContent,
+  sameContent,
+  sameHop,
+} from './route-plan.ts';
 
 /** How many leftovers of one prefix are deleted at once; the others wait for the next round. */
 export const LEFTOVERS_PER_PLAN = 16;
@@ -117,7 +125,8 @@ export class OwnRoutes {
       this.wanted[handle] === null &&
       this.installed[handle] === null &&
       !this.surplus.has(handle) &&
-      !this.dirty.has(handle)
+      !this.dirty.has(handle) &&
+      !this.restoring.has(handle)
     ) {
       this.table.release(handle);
     }
@@ -127,21 +136,77 @@ export class OwnRoutes {
     return this.wanted[handle];
   }
 
-  /** Somebody else deleted a route of ours. */
+  wantedOf(prefix: Prefix): FibEntry | null {
+    const handle = this.table.find(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
+    return handle === 0 ? null : this.wanted[handle];
+  }
+
+  /** About to be written or put back. */
+  isPending(prefix: Prefix): boolean {
+    const handle = this.table.find(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
+    return handle !== 0 && (this.dirty.has(handle) || this.restoring.has(handle));
+  }
+
+  failureOf(prefix: Prefix): FibFailure | null {
+    const handle = this.table.find(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
+    return this.failures.get(handle) ?? null;
+  }
+
+  /** Somebody else deleted a route of ours, or (IPv6) some of its hops. */
   deletedByOthers(prefix: Prefix, content: RouteContent): Disturbance {
     const handle = this.table.find(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
     if (handle === 0) return 'none';
     const have = this.installed[handle];
     if (have === null) return 'none';
-    if (!sameContent(this.family, have, content)) return 'unexplained';
-    return this.lost(handle);
+    if (sameContent(this.family, have, content)) return this.lost(handle);
+    const others = this.surplus.get(handle);
+    const at = others?.findIndex((other) => sameContent(this.family, other, content)) ?? -1;
+    if (others !== undefined && at >= 0) {
+      others.splice(at, 1);
+      if (others.length === 0) this.surplus.delete(handle);
+      return 'none';
+    }
+    const left = others === undefined ? withoutHops(this.family, have, content) : null;
+    if (left === null) return 'unexplained';
+    this.setInstalled(handle, left);
+    return this.disturbed(handle);
   }
 
-  /** Somebody else added or replaced a route under our protocol number. */
-  addedByOthers(prefix: Prefix, content: RouteContent): Disturbance {
+  /**
+   * Somebody else added a route under our protocol number. `hasReplaced`: it took the place of the first one with its
+   * metric; `hasJoined`: it is shown together with what was there (IPv6).
+   */
+  addedByOthers(prefix: Prefix, content: RouteContent, hasReplaced: boolean, hasJoined: boolean): Disturbance {
+    const handle = this.handleFor(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
+    const have = this.installed[handle];
+    const others = this.surplus.get(handle);
+    if (have === null) {
+      this.setInstalled(handle, content);
+      return this.disturbed(handle);
+    }
+    if (sameContent(this.family, have, content)) return 'none';
+    if (kernelMetric(this.family, have.metric) !== kernelMetric(this.family, content.metric)) {
+      // Which of several it replaced only the table can tell.
+      if (hasReplaced && others !== undefined) return 'unexplained';
+    } else if (hasReplaced || hasJoined) {
+      if (others !== undefined) return 'unexplained';
+      if (this.family === FAMILY_IPV6 && joinsSiblings(have) !== joinsSiblings(content)) return 'unexplained';
+      this.setInstalled(handle, content);
+      return this.disturbed(handle);
+    } else if (this.family === FAMILY_IPV6) {
+      return 'unexplained';
+    }
+    this.surplus.set(handle, [...(others ?? []), content]);
+    return this.disturbed(handle);
+  }
+
+  /** A foreign route took the place of ours with this (kernel) metric. */
+  replacedByForeign(prefix: Prefix, metric: number): Disturbance {
     const handle = this.table.find(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
     const have = handle === 0 ? null : this.installed[handle];
-    return have !== null && sameContent(this.family, have, content) ? 'none' : 'unexplained';
+    if (have === null) return 'none';
+    if (this.surplus.has(handle) || kernelMetric(this.family, have.metric) !== metric) return 'unexplained';
+    return this.lost(handle);
   }
 
   /** True when we have a route for the prefix with this (kernel) metric. */
@@ -209,9 +274,8 @@ export class OwnRoutes {
     if (isWanted) this.setInstalled(handle, want);
   }
 
-  /** The scan is over: what differs from the wish becomes dirty; returns how many wanted routes were not as wanted. */
-  endScan(): number {
-    let disturbed = 0;
+  /** The scan is over: what differs from the wish becomes dirty, and is reported when it is wanted. */
+  endScan(report: (prefix: Prefix, kind: 'missing' | 'different') => void): void {
     for (let handle = 1; handle < this.table.end; handle++) {
       if (!this.table.isUsed(handle) || this.dirty.has(handle)) continue;
       const want = this.wanted[handle];
@@ -222,7 +286,7 @@ export class OwnRoutes {
         if (isAsWanted) this.failures.delete(handle);
         else if (!this.failures.has(handle)) {
           this.dirty.add(handle);
-          disturbed++;
+          report(this.table.describe(handle), have === null ? 'missing' : 'different');
         }
       } else if (have === null && !hasSurplus) {
         if (this.stale.delete(handle)) this.staleCount--;
@@ -235,7 +299,24 @@ export class OwnRoutes {
     }
     this.adoptedContents.clear();
     this.lastAdopted = null;
-    return disturbed;
+  }
+
+  /** What is installed is not what it was: unless it is as wanted, it is put right soon. */
+  private disturbed(handle: PrefixHandle): Disturbance {
+    const want = this.wanted[handle];
+    if (want === null) {
+      if (this.isSwept) this.restoring.add(handle);
+      else if (this.stale.add(handle)) this.staleCount++;
+      return this.isSwept ? 'restore' : 'none';
+    }
+    const have = this.installed[handle];
+    if (have !== null && !this.surplus.has(handle) && sameContent(this.family, have, want)) {
+      this.restoring.delete(handle);
+      this.failures.delete(handle);
+      return 'none';
+    }
+    this.restoring.add(handle);
+    return 'restore';
   }
 
   private lost(handle: PrefixHandle): Disturbance {
@@ -283,6 +364,15 @@ export class OwnRoutes {
     this.adoptedContents.set(key, content);
     return content;
   }
+}
+
+/** What is left of `have` when these hops of it are gone; null when they are not hops of it, or all of it. */
+function withoutHops(family: FamilyIndex, have: RouteContent, gone: RouteContent): RouteContent | null {
+  if (family !== FAMILY_IPV6 || !joinsSiblings(have) || !joinsSiblings(gone)) return null;
+  if (kernelMetric(family, have.metric) !== kernelMetric(family, gone.metric)) return null;
+  const hops = have.hops.filter((hop) => !gone.hops.some((other) => sameHop(hop, other)));
+  if (hops.length === 0 || hops.length + gone.hops.length !== have.hops.length) return null;
+  return { type: have.type, metric: have.metric, hops };
 }
 
 function contentKey(content: RouteContent): string {

@@ -57,7 +57,7 @@ export function planChange(family: FamilyIndex, have: RouteContent | null, want:
 }
 
 /** IPv6 multipath exists only among routes with gateways. */
-function joinsSiblings(content: RouteContent): boolean {
+export function joinsSiblings(content: RouteContent): boolean {
   return content.type === 'unicast' && content.hops.every((hop) => hop.gateway !== null);
 }
 

@@ -81,7 +81,7 @@ export class SpeakerCore {
         }),
       seed: Math.floor(clock.random() * 0x7fffffff),
     });
-    this.sync = new KernelSync(this.rib, log, () => this.schedule());
+    this.sync = new KernelSync(this.rib, log, clock, () => this.schedule());
     this.groups = new UpdateGroups(this.rib);
     this.fibDesired = new FibDesired(this.rib, {
       interfaceIndex: (name) => this.fib.interfaceIndex(name),

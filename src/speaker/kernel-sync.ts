@@ -14,8 +14,11 @@ import type {
   KernelListener,
   KernelRoute,
   ResyncReason,
+  RouteDisturbance,
 } from '../kernel/fib.ts';
 import type { Log } from '../log/log.ts';
+import type { Clock } from './clock.ts';
+import { KernelLog } from './kernel-log.ts';
 import { encodeLocalPath, ROUTE_BLACKHOLE, ROUTE_UNICAST, SOURCE_DIRECT, SOURCE_KERNEL } from './local-paths.ts';
 import { connectedPrefix, isUsable, Reachability } from './reachability.ts';
 
@@ -51,6 +54,7 @@ export class KernelSync implements KernelListener {
   readonly #table: LocalPathTable;
   readonly #log: Log;
   readonly #workPending: () => void;
+  readonly #kernelLog: KernelLog;
   #config: LearningConfig = { learnRoutes: false, directInterfaces: [] };
   /** Connected prefixes that are in the RIB, by text. */
   readonly #direct = new Map<string, { readonly prefix: Prefix; readonly interfaceIndex: number }>();
@@ -58,10 +62,11 @@ export class KernelSync implements KernelListener {
   /** An interface is new, gone, renamed, up or down. */
   #linksChanged = false;
 
-  constructor(table: LocalPathTable, log: Log, workPending: () => void) {
+  constructor(table: LocalPathTable, log: Log, clock: Clock, workPending: () => void) {
     this.#table = table;
     this.#log = log;
     this.#workPending = workPending;
+    this.#kernelLog = new KernelLog(log, clock, (index) => this.view.link(index)?.name ?? '');
   }
 
   configure(config: LearningConfig): void {
@@ -142,16 +147,20 @@ export class KernelSync implements KernelListener {
   }
 
   routeFailed(failure: FibFailure): void {
-    const { reason, errno } = failure;
-    this.#log.warn(
-      'KERNEL_ROUTE_FAILED',
-      { prefix: formatPrefix(failure.prefix), reason, errno },
-      `the kernel refused the route: ${failure.message}`,
-    );
+    this.#kernelLog.failed(failure);
+  }
+
+  routeDisturbed(disturbance: RouteDisturbance): void {
+    this.#kernelLog.disturbed(disturbance);
   }
 
   resynced(reason: ResyncReason): void {
-    this.#log.info('KERNEL_RESYNC', { reason }, 'the kernel tables were read as a whole');
+    // From time to time, for nothing in particular: what it finds has lines of its own.
+    this.#log[reason === 'periodic' ? 'debug' : 'info'](
+      'KERNEL_RESYNC',
+      { reason },
+      'the kernel tables were read as a whole',
+    );
     this.#workPending();
   }
 

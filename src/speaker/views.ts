@@ -23,6 +23,8 @@ import type {
   StatusView,
 } from '../api/schema.ts';
 import type { RouteFilter } from '../api/source.ts';
+import type { FibRouteStatus } from '../kernel/fib.ts';
+import { describeKernelRoute } from '../kernel/route-text.ts';
 import { attributesView } from './attributes-view.ts';
 import type { SpeakerCore } from './core.ts';
 import type { PeerDriver } from './peer-driver.ts';
@@ -205,13 +207,11 @@ export class SpeakerViews {
   *kernel(): Generator<KernelRouteView> {
     const { core } = this.#speaker;
     if (core === null || core.fib.backend === 'none') return;
-    const failures = new Map(core.fib.failures().map((failure) => [formatPrefix(failure.prefix), failure]));
     for (const family of FAMILIES) {
       for (const { prefix, entry } of core.fibDesired.desired(family)) {
-        const text = formatPrefix(prefix);
-        const failure = failures.get(text);
+        const status = core.fib.status(prefix);
         yield {
-          prefix: text,
+          prefix: formatPrefix(prefix),
           type: entry.type,
           metric: entry.metric === 0 ? null : entry.metric,
           hops: entry.hops.map(({ gateway, interfaceIndex, onlink }) => ({
@@ -219,12 +219,20 @@ export class SpeakerViews {
             interface: core.fib.interfaceName(interfaceIndex),
             onlink,
           })),
-          state: failure === undefined ? 'installed' : 'failed',
-          reason: failure === undefined ? null : `${failure.reason}: ${failure.message}`,
+          state: status.state,
+          reason: kernelReason(status, (index) => core.fib.interfaceName(index)),
         };
       }
     }
   }
+}
+
+/** Why a route is not in the kernel, or not used there; null: it is. */
+function kernelReason({ failure, rival }: FibRouteStatus, interfaceName: (index: number) => string): string | null {
+  const other = rival === null ? null : describeKernelRoute(rival, interfaceName);
+  if (failure === null) return other === null ? null : `the kernel prefers ${other}`;
+  const why = failure.reason === 'foreign-route-exists' && other !== null ? `${other} is there` : failure.message;
+  return `${failure.reason}: ${why}`;
 }
 
 export function noPeer(name: string, speaker: Speaker): ApiRefusal {

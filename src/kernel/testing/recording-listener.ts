@@ -28,6 +28,8 @@ export function recordingListener(): RecordingListener {
     routeLost: (route) => void lines.push(`lost ${formatPrefix(route.prefix)}`),
     routeFailed: ({ prefix, reason, message }) =>
       void lines.push(`failed ${formatPrefix(prefix)} ${reason} (${message})`),
+    routeDisturbed: ({ prefix, kind, other }) =>
+      void lines.push(`disturbed ${formatPrefix(prefix)} ${kind}${other === null ? '' : `: ${describeRoute(other)}`}`),
     resynced: (reason) => void lines.push(`resynced ${reason}`),
   };
 }
