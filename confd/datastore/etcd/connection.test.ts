@@ -143,7 +143,7 @@ describe('a call', () => {
     const connection = await opened(await serve(() => {}), { timers });
     const answer = connection.call('/service/Method', {}, HELLO);
     await timers.expire(OPTIONS.callTimeoutMs);
-    expect(await answer).toMatchObject({ failure: { status: null, message: 'no answer within 5000 ms' } });
+    expect(await answer).toMatchObject({ failure: { status: null, message: 'no answer within 5 s' } });
   });
 });
 
@@ -155,13 +155,23 @@ describe('a connection ends, and everything on it,', () => {
   });
 
   test('when nothing answers a PING', async () => {
-    const port = await listen(net.createServer((socket) => socket.on('error', () => {})));
+    // A way to the server that swallows everything from some moment on, without closing.
+    let isOpen = true;
+    const serverPort = await serve((stream) => stream.respond(GRPC));
+    const way = net.createServer((client) => {
+      const server = net.connect(serverPort, '127.0.0.1');
+      for (const socket of [client, server]) socket.on('error', () => {});
+      client.on('close', () => server.destroy());
+      client.on('data', (octets) => isOpen && server.write(octets));
+      server.on('data', (octets) => client.write(octets));
+    });
     const timers = new ManualTimers();
-    const connection = await opened(port, { timers });
+    const connection = await opened(await listen(way), { timers });
+    isOpen = false;
     const ending = ended(connection);
     await timers.expire(OPTIONS.keepaliveMs);
     await timers.expire(OPTIONS.keepaliveTimeoutMs);
-    expect(await ending).toMatchObject({ message: 'no sign of life for 200 ms' });
+    expect(await ending).toMatchObject({ message: 'no sign of life for 0.2 s' });
   });
 
   test('not while PINGs are answered', async () => {
@@ -196,12 +206,46 @@ describe('no connection', () => {
     expect(await open(port)).toMatchObject({ ok: false, failure: { message: 'connection refused' } });
   });
 
+  test('to a server that accepts it and says nothing', async () => {
+    let hasHeard = false;
+    const silent = net.createServer((socket) => {
+      socket
+        .on('error', () => {})
+        .on('data', () => {
+          hasHeard = true;
+        });
+    });
+    const timers = new ManualTimers();
+    const opening = open(await listen(silent), { timers });
+    await until(() => hasHeard);
+    await timers.expire(OPTIONS.dialTimeoutMs);
+    expect(await opening).toMatchObject({ failure: { message: expect.stringContaining('says nothing for 5 s') } });
+  });
+
+  test('after it was given up while the server said nothing', async () => {
+    let hasHeard = false;
+    const silent = net.createServer((socket) => {
+      socket
+        .on('error', () => {})
+        .on('data', () => {
+          hasHeard = true;
+        });
+    });
+    const port = await listen(silent);
+    const stopping = new AbortController();
+    const endpoint = { url: `http://127.0.0.1:${port}`, host: '127.0.0.1', port, isTls: false };
+    const opening = EtcdConnection.open(endpoint, PLAIN, OPTIONS, stopping.signal);
+    await until(() => hasHeard);
+    stopping.abort();
+    expect(await opening).toMatchObject({ ok: false, failure: { message: 'stopped' } });
+  });
+
   test('with TLS to a server that says nothing', async () => {
     const port = await listen(net.createServer((socket) => socket.on('error', () => {})));
     const timers = new ManualTimers();
     const opening = open(port, { timers }, PLAIN);
     await timers.expire(OPTIONS.dialTimeoutMs);
-    expect(await opening).toMatchObject({ failure: { message: 'no connection within 5000 ms' } });
+    expect(await opening).toMatchObject({ failure: { message: 'no connection within 5 s' } });
   });
 
   test('after it was given up', async () => {

@@ -77,7 +77,6 @@ export class EtcdConnection {
     // A member that is about to stop says so; its streams may linger, but another member can be had now.
     session.on('goaway', () => this.#end('the server is closing the connection'));
     session.on('close', () => this.#end('the connection was closed'));
-    this.#scheduleKeepalive();
   }
 
   /** Connects, or tells why not. */
@@ -94,10 +93,37 @@ export class EtcdConnection {
       createConnection: () => (endpoint.isTls ? bridge(socket) : socket),
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_OCTETS },
     });
-    session.once('connect', () => {
-      if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW_OCTETS);
+    const connection = new EtcdConnection(session, options);
+    const failure = await connection.#greeted(signal);
+    return failure === null ? { ok: true, value: connection } : { ok: false, failure };
+  }
+
+  /**
+   * Waits for the server's SETTINGS, the first thing that HTTP/2 has it say: the kernel accepts connections for a process
+   * that hangs. Why they do not come, or null.
+   */
+  #greeted(signal: AbortSignal): Promise<GrpcFailure | null> {
+    return new Promise((resolve) => {
+      const { dialTimeoutMs, timers } = this.#options;
+      const finish = (): void => {
+        cancelTimeout();
+        signal.removeEventListener('abort', abort);
+        resolve(this.#failure);
+      };
+      const abort = (): void => this.#end('stopped');
+      const cancelTimeout = timers.schedule(dialTimeoutMs, () =>
+        this.#end(`accepts the connection, then says nothing for ${dialTimeoutMs / 1_000} s: it hangs, or is not etcd`),
+      );
+      signal.addEventListener('abort', abort);
+      this.#session.once('close', finish);
+      this.#session.once('remoteSettings', () => {
+        this.#session.removeListener('close', finish);
+        this.#session.setLocalWindowSize(CONNECTION_WINDOW_OCTETS);
+        this.#scheduleKeepalive();
+        finish();
+      });
+      if (signal.aborted) abort();
     });
-    return { ok: true, value: new EtcdConnection(session, options) };
   }
 
   /** One request, one response. */
@@ -106,7 +132,7 @@ export class EtcdConnection {
       const { callTimeoutMs, timers } = this.#options;
       let response: Uint8Array | null = null;
       const cancelTimeout = timers.schedule(callTimeoutMs, () => {
-        resolve(failed(`no answer within ${callTimeoutMs} ms`));
+        resolve(failed(`no answer within ${callTimeoutMs / 1_000} s`));
         stream?.close(http2.constants.NGHTTP2_CANCEL);
       });
       const stream = this.#open(path, metadata, {
@@ -196,7 +222,7 @@ export class EtcdConnection {
     const { keepaliveMs, keepaliveTimeoutMs, timers } = this.#options;
     this.#cancelKeepalive = timers.schedule(keepaliveMs, () => {
       this.#cancelKeepalive = timers.schedule(keepaliveTimeoutMs, () =>
-        this.#end(`no sign of life for ${keepaliveTimeoutMs} ms`),
+        this.#end(`no sign of life for ${keepaliveTimeoutMs / 1_000} s`),
       );
       if (this.#session.destroyed) return;
       this.#session.ping((error) => {
@@ -245,7 +271,7 @@ function dial(
     const refuse = (error: Error): void => finish(failed(explainTransportError(error)));
     const abort = (): void => finish(failed('stopped'));
     const cancelTimeout = options.timers.schedule(options.dialTimeoutMs, () =>
-      finish(failed(`no connection within ${options.dialTimeoutMs} ms`)),
+      finish(failed(`no connection within ${options.dialTimeoutMs / 1_000} s`)),
     );
     socket.once('error', refuse);
     signal.addEventListener('abort', abort);

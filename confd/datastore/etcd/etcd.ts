@@ -1,6 +1,6 @@
 /**
  * The etcd v3 datastore: which member is talked to, what is tried when it cannot be, and what is said about it
- * (sections 1.1, 1.3.2 and 7.1 of Calico's semantics; docs/etcd.md). What is read over a connection: view.ts.
+ * (sections 1.1, 1.3.2 and 7.1 of Calico's semantics; docs/datastore-etcd.md). What is read over a connection: view.ts.
  *
  * Members are tried in an order of chance, without pause until each had its turn, then with pauses that grow and are
  * shortened by chance: a thousand nodes that lost the same member must not return at the same moment. While none can
@@ -29,7 +29,10 @@ export interface EtcdOptions extends ConnectionOptions, ViewOptions {
   readonly resolveSrv: ResolveSrv | null;
 }
 
-/** Dial and keep-alive times are those of Calico's client. etcd looks after late watches every 100 ms. */
+/**
+ * Dial and keep-alive times are those of Calico's client. etcd looks after late watches every 100 ms, and sends a note
+ * about progress every 10 to 11 minutes.
+ */
 export const ETCD_DEFAULTS: EtcdOptions = {
   dialTimeoutMs: 10_000,
   callTimeoutMs: 20_000,
@@ -42,6 +45,7 @@ export const ETCD_DEFAULTS: EtcdOptions = {
   gatherMs: 10,
   quietMs: 150,
   catchUpLimitMs: 5_000,
+  silenceMs: 900_000,
   timers: SYSTEM_TIMERS,
   random: Math.random,
   resolveSrv: null,

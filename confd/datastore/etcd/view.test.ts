@@ -21,6 +21,7 @@ const OPTIONS: Omit<ViewOptions, 'timers'> = {
   quietMs: 10,
   catchUpLimitMs: 100,
   callTimeoutMs: 1_000,
+  silenceMs: 60_000,
 };
 
 /** A view with what it says, and connections that are opened again as often as the test wants. */
@@ -393,7 +394,22 @@ describe('a stream that is of no use', () => {
     await following.connect();
     await following.timers.expire(OPTIONS.callTimeoutMs);
     await following.settle();
-    expect(following.failure?.message).toBe('no watch within 1000 ms');
+    expect(following.failure?.message).toBe('no watch within 1 s');
+  });
+
+  test('a watch that falls silent ends the connection, one that tells of progress does not', async () => {
+    await follow();
+    for (let i = 0; i < 3; i++) {
+      await following.timers.expire(OPTIONS.silenceMs);
+      following.etcd.tellProgress();
+      following.etcd.deliver();
+    }
+    await following.timers.expire(OPTIONS.silenceMs);
+    await following.settle();
+    expect(following.failure).toBe(null);
+    await following.timers.expire(OPTIONS.silenceMs);
+    await following.settle();
+    expect(following.failure?.message).toBe('nothing was heard of the watch for 60 s');
   });
 });
 

@@ -24,6 +24,8 @@ export interface ViewOptions extends CatchUpOptions {
   readonly gatherMs: number;
   /** How long etcd may take to set up the watches. */
   readonly callTimeoutMs: number;
+  /** A watch that brings nothing for so long, not even a note about progress, leads to nothing that lives. */
+  readonly silenceMs: number;
 }
 
 /** The calls of EtcdClient that a view makes. */
@@ -170,6 +172,7 @@ export class EtcdView {
         if (isOver) return;
         isOver = true;
         cancelTimeout();
+        cancelSilence();
         catchUp.stop();
         stream.close();
         resolve(end);
@@ -179,6 +182,7 @@ export class EtcdView {
       const stream = client.watch({
         message: (octets) => {
           if (isOver) return;
+          wasHeard = true;
           const response = decodeWatchResponse(octets);
           if (response === null) return fail('the answer to Watch cannot be read');
           this.#store.note(response.header);
@@ -217,9 +221,18 @@ export class EtcdView {
         this.#flush(false);
         this.#listener.caughtUp();
       });
-      const { callTimeoutMs, timers } = this.#options;
-      const cancelTimeout = timers.schedule(callTimeoutMs, () => fail(`no watch within ${callTimeoutMs} ms`));
+      const { callTimeoutMs, silenceMs, timers } = this.#options;
+      // A proxy may go on answering PINGs for an etcd that is no longer behind it.
+      let wasHeard = true;
+      let cancelSilence = (): void => {};
+      const listen = (): void => {
+        if (!wasHeard) return fail(`nothing was heard of the watch for ${silenceMs / 1_000} s`);
+        wasHeard = false;
+        cancelSilence = timers.schedule(silenceMs, listen);
+      };
+      const cancelTimeout = timers.schedule(callTimeoutMs, () => fail(`no watch within ${callTimeoutMs / 1_000} s`));
       for (const request of requests) stream.send(request);
+      listen();
     });
   }
 
