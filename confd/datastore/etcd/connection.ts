@@ -66,17 +66,18 @@ const CONNECTION_WINDOW_OCTETS = 16 * 1024 * 1024;
 export class EtcdConnection {
   readonly #session: ClientHttp2Session;
   readonly #options: ConnectionOptions;
+  #isGreeted = false;
   /** Why the connection is over; null while it lives. */
   #failure: GrpcFailure | null = null;
   #cancelKeepalive: () => void = () => {};
 
-  private constructor(session: ClientHttp2Session, options: ConnectionOptions) {
+  private constructor(session: ClientHttp2Session, isTls: boolean, options: ConnectionOptions) {
     this.#session = session;
     this.#options = options;
     session.on('error', (error) => this.#end(explainTransportError(error)));
     // A member that is about to stop says so; its streams may linger, but another member can be had now.
     session.on('goaway', () => this.#end('the server is closing the connection'));
-    session.on('close', () => this.#end('the connection was closed'));
+    session.on('close', () => this.#end(this.#isGreeted ? 'the connection was closed' : wordlessEnd(isTls)));
   }
 
   /** Connects, or tells why not. */
@@ -93,7 +94,7 @@ export class EtcdConnection {
       createConnection: () => (endpoint.isTls ? bridge(socket) : socket),
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_OCTETS },
     });
-    const connection = new EtcdConnection(session, options);
+    const connection = new EtcdConnection(session, endpoint.isTls, options);
     const failure = await connection.#greeted(signal);
     return failure === null ? { ok: true, value: connection } : { ok: false, failure };
   }
@@ -118,6 +119,7 @@ export class EtcdConnection {
       this.#session.once('close', finish);
       this.#session.once('remoteSettings', () => {
         this.#session.removeListener('close', finish);
+        this.#isGreeted = true;
         this.#session.setLocalWindowSize(CONNECTION_WINDOW_OCTETS);
         this.#scheduleKeepalive();
         finish();
@@ -241,6 +243,25 @@ export class EtcdConnection {
   }
 }
 
+/** The server closed the connection before it said anything. A server that wants TLS does so when there is none. */
+function wordlessEnd(isTls: boolean): string {
+  const said = 'the server closed the connection without a word of HTTP/2';
+  return isTls ? said : `${said}: should the endpoint begin with https://?`;
+}
+
+/** A socket on its way. Throws when key and certificate are not of use. */
+function socketTo({ host, port, isTls }: Endpoint, material: TlsMaterial): net.Socket {
+  if (!isTls) return net.connect({ host, port });
+  return tls.connect({
+    host,
+    port,
+    // A server name must be a name (RFC 6066, section 3). The certificate is checked for `host` either way.
+    ...(net.isIP(host) === 0 ? { servername: host } : {}),
+    ...material,
+    ALPNProtocols: ['h2'],
+  });
+}
+
 /** A connected socket; with TLS, one whose server was checked and speaks HTTP/2. */
 function dial(
   endpoint: Endpoint,
@@ -249,17 +270,12 @@ function dial(
   signal: AbortSignal,
 ): Promise<GrpcOutcome<net.Socket>> {
   return new Promise((resolve) => {
-    const { host, port } = endpoint;
-    const socket = endpoint.isTls
-      ? tls.connect({
-          host,
-          port,
-          // A server name must be a name (RFC 6066, section 3). The certificate is checked for `host` either way.
-          ...(net.isIP(host) === 0 ? { servername: host } : {}),
-          ...material,
-          ALPNProtocols: ['h2'],
-        })
-      : net.connect({ host, port });
+    let socket: net.Socket;
+    try {
+      socket = socketTo(endpoint, material);
+    } catch (error) {
+      return resolve(failed(explainTransportError(error)));
+    }
     const finish = (outcome: GrpcOutcome<net.Socket>): void => {
       cancelTimeout();
       signal.removeEventListener('abort', abort);

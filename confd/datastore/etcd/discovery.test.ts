@@ -50,7 +50,7 @@ describe('the files of TLS', () => {
   test('are read anew each time', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'peregrine-tls-'));
     const caFile = join(folder, 'ca.crt');
-    for (const content of ['old', 'new']) {
+    for (const content of ['-----BEGIN CERTIFICATE-----\nold', '-----BEGIN CERTIFICATE-----\nnew']) {
       await writeFile(caFile, content);
       expect(await readTlsFiles({ ...NO_FILES, caFile })).toMatchObject({ value: { ca: Buffer.from(content) } });
     }

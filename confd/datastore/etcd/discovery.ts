@@ -48,18 +48,26 @@ export async function discoverEndpoints(
 /** The contents of the TLS files, or which one cannot be read. */
 export async function readTlsFiles(files: TlsFiles): Promise<GrpcOutcome<TlsMaterial>> {
   const problems: string[] = [];
-  const read = async (variable: string, path: string | null): Promise<Buffer | null> => {
+  const read = async (variable: string, path: string | null, what: string, pattern: RegExp): Promise<Buffer | null> => {
     if (path === null) return null;
+    let octets: Buffer;
     try {
-      return await readFile(path);
+      octets = await readFile(path);
     } catch (error) {
       problems.push(`${variable}: ${error instanceof Error ? error.message : String(error)}`);
       return null;
     }
+    // OpenSSL passes over what is no certificate in a file of authorities, without a word.
+    if (!pattern.test(octets.toString('latin1'))) problems.push(`${variable}: there is no ${what} in ${path}`);
+    return octets;
   };
-  const ca = await read('ETCD_CA_CERT_FILE', files.caFile);
-  const cert = await read('ETCD_CERT_FILE', files.certFile);
-  const key = await read('ETCD_KEY_FILE', files.keyFile);
+  const [certificate, privateKey] = [
+    /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/,
+    /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
+  ];
+  const ca = await read('ETCD_CA_CERT_FILE', files.caFile, 'certificate', certificate);
+  const cert = await read('ETCD_CERT_FILE', files.certFile, 'certificate', certificate);
+  const key = await read('ETCD_KEY_FILE', files.keyFile, 'private key', privateKey);
   if (problems.length > 0) return failed(problems.join(', '));
   return {
     ok: true,

@@ -33,6 +33,7 @@ const EXPLANATIONS: { readonly [code: string]: string } = {
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'the server and we have no TLS version or cipher in common',
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'the server and we have no TLS version in common',
   ERR_OSSL_X509_KEY_VALUES_MISMATCH: 'ETCD_KEY_FILE does not belong to ETCD_CERT_FILE',
+  ERR_OSSL_PEM_NO_START_LINE: 'ETCD_CERT_FILE or ETCD_KEY_FILE is not in PEM form',
   ERR_HTTP2_ERROR: 'what the server sent is not HTTP/2: should the endpoint begin with https://?',
   ERR_HTTP2_SESSION_ERROR: 'the HTTP/2 connection broke',
   ERR_HTTP2_STREAM_CANCEL: 'the HTTP/2 connection broke',
