@@ -87,7 +87,7 @@ export class DatastoreFollower {
     const inSync = status.phase === 'in-sync';
     speaker.setSourceStatus(inSync, status.message);
     if (inSync !== this.#inSync || !inSync) {
-      log[inSync ? 'info' : 'warn'](
+      log[status.phase === 'unreachable' ? 'warn' : 'info'](
         'DATASTORE',
         { phase: status.phase, revision: status.revision },
         status.message || 'in sync',

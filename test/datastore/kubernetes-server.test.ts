@@ -254,7 +254,7 @@ describe.skipIf(KUBE_APISERVER_MISSING !== null)(`kubernetes (${KUBE_APISERVER_M
       [
         'the server is another',
         () => ({ ca: { kind: 'file', path: harness.server.certificates.stranger.ca } }),
-        /not signed by the given CA/,
+        /not signed by the authority in certificate-authority/,
       ],
       ['its certificate is for another name', () => ({ serverName: 'kubernetes' }), /for another name/],
       ['our certificate is not there', () => ({ ca: { kind: 'file', path: '/none' } }), /ENOENT.*\/none/],

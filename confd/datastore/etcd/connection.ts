@@ -5,9 +5,9 @@
  */
 
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
-import net from 'node:net';
-import tls from 'node:tls';
 import type { Timers } from '../datastore.ts';
+import { dial, greeted } from '../http2-dial.ts';
+import { explainTransportError as explain, type NamesOfFiles } from '../transport-error.ts';
 import {
   failed,
   frameMessage,
@@ -17,8 +17,6 @@ import {
   MessageFramer,
   trailerFailure,
 } from './grpc.ts';
-import { bridge } from './socket-bridge.ts';
-import { explainTransportError } from './transport-error.ts';
 
 export interface Endpoint {
   /** `https://10.0.0.1:2379` */
@@ -60,24 +58,29 @@ export interface MessageStream {
   close(): void;
 }
 
+const NAMES: NamesOfFiles = { ca: 'ETCD_CA_CERT_FILE', certificate: 'ETCD_CERT_FILE', key: 'ETCD_KEY_FILE' };
+const explainTransportError = (error: unknown): string => explain(error, NAMES);
+
 const STREAM_WINDOW_OCTETS = 4 * 1024 * 1024;
 const CONNECTION_WINDOW_OCTETS = 16 * 1024 * 1024;
 
 export class EtcdConnection {
   readonly #session: ClientHttp2Session;
   readonly #options: ConnectionOptions;
-  #isGreeted = false;
   /** Why the connection is over; null while it lives. */
   #failure: GrpcFailure | null = null;
   #cancelKeepalive: () => void = () => {};
 
-  private constructor(session: ClientHttp2Session, isTls: boolean, options: ConnectionOptions) {
+  private constructor(session: ClientHttp2Session, options: ConnectionOptions) {
     this.#session = session;
     this.#options = options;
     session.on('error', (error) => this.#end(explainTransportError(error)));
     // A member that is about to stop says so; its streams may linger, but another member can be had now.
     session.on('goaway', () => this.#end('the server is closing the connection'));
-    session.on('close', () => this.#end(this.#isGreeted ? 'the connection was closed' : wordlessEnd(isTls)));
+    session.on('close', () => this.#end('the connection was closed'));
+    this.#scheduleKeepalive();
+    // It may have ended between its first word and now.
+    if (session.destroyed || session.closed) this.#end('the connection was closed');
   }
 
   /** Connects, or tells why not. */
@@ -87,45 +90,24 @@ export class EtcdConnection {
     options: ConnectionOptions,
     signal: AbortSignal,
   ): Promise<GrpcOutcome<EtcdConnection>> {
-    const dialled = await dial(endpoint, material, options, signal);
-    if (!dialled.ok) return dialled;
-    const socket = dialled.value;
+    const { host, port, isTls } = endpoint;
+    const dialling = {
+      timeoutMs: options.dialTimeoutMs,
+      timers: options.timers,
+      signal,
+      windowOctets: CONNECTION_WINDOW_OCTETS,
+      explain: explainTransportError,
+    };
+    const target = { host, port, tls: isTls ? material : null, serverName: null, isInsecure: false };
+    const dialled = await dial(target, dialling);
+    if (!dialled.ok) return failed(dialled.message);
     const session = http2.connect(endpoint.url, {
-      createConnection: () => (endpoint.isTls ? bridge(socket) : socket),
+      createConnection: () => dialled.stream,
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_OCTETS },
     });
-    const connection = new EtcdConnection(session, endpoint.isTls, options);
-    const failure = await connection.#greeted(signal);
-    return failure === null ? { ok: true, value: connection } : { ok: false, failure };
-  }
-
-  /**
-   * Waits for the server's SETTINGS, the first thing that HTTP/2 has it say: the kernel accepts connections for a process
-   * that hangs. Why they do not come, or null.
-   */
-  #greeted(signal: AbortSignal): Promise<GrpcFailure | null> {
-    return new Promise((resolve) => {
-      const { dialTimeoutMs, timers } = this.#options;
-      const finish = (): void => {
-        cancelTimeout();
-        signal.removeEventListener('abort', abort);
-        resolve(this.#failure);
-      };
-      const abort = (): void => this.#end('stopped');
-      const cancelTimeout = timers.schedule(dialTimeoutMs, () =>
-        this.#end(`accepts the connection, then says nothing for ${dialTimeoutMs / 1_000} s: it hangs, or is not etcd`),
-      );
-      signal.addEventListener('abort', abort);
-      this.#session.once('close', finish);
-      this.#session.once('remoteSettings', () => {
-        this.#session.removeListener('close', finish);
-        this.#isGreeted = true;
-        this.#session.setLocalWindowSize(CONNECTION_WINDOW_OCTETS);
-        this.#scheduleKeepalive();
-        finish();
-      });
-      if (signal.aborted) abort();
-    });
+    const problem = await greeted(session, isTls, dialling);
+    if (problem !== null) return failed(problem);
+    return { ok: true, value: new EtcdConnection(session, options) };
   }
 
   /** One request, one response. */
@@ -241,64 +223,4 @@ export class EtcdConnection {
     this.#cancelKeepalive();
     this.#session.destroy();
   }
-}
-
-/** The server closed the connection before it said anything. A server that wants TLS does so when there is none. */
-function wordlessEnd(isTls: boolean): string {
-  const said = 'the server closed the connection without a word of HTTP/2';
-  return isTls ? said : `${said}: should the endpoint begin with https://?`;
-}
-
-/** A socket on its way. Throws when key and certificate are not of use. */
-function socketTo({ host, port, isTls }: Endpoint, material: TlsMaterial): net.Socket {
-  if (!isTls) return net.connect({ host, port });
-  return tls.connect({
-    host,
-    port,
-    // A server name must be a name (RFC 6066, section 3). The certificate is checked for `host` either way.
-    ...(net.isIP(host) === 0 ? { servername: host } : {}),
-    ...material,
-    ALPNProtocols: ['h2'],
-  });
-}
-
-/** A connected socket; with TLS, one whose server was checked and speaks HTTP/2. */
-function dial(
-  endpoint: Endpoint,
-  material: TlsMaterial,
-  options: ConnectionOptions,
-  signal: AbortSignal,
-): Promise<GrpcOutcome<net.Socket>> {
-  return new Promise((resolve) => {
-    let socket: net.Socket;
-    try {
-      socket = socketTo(endpoint, material);
-    } catch (error) {
-      return resolve(failed(explainTransportError(error)));
-    }
-    const finish = (outcome: GrpcOutcome<net.Socket>): void => {
-      cancelTimeout();
-      signal.removeEventListener('abort', abort);
-      socket.removeListener('error', refuse);
-      // Once given up, later errors of the socket tell nothing new.
-      if (!outcome.ok) socket.on('error', () => {}).destroy();
-      resolve(outcome);
-    };
-    const refuse = (error: Error): void => finish(failed(explainTransportError(error)));
-    const abort = (): void => finish(failed('stopped'));
-    const cancelTimeout = options.timers.schedule(options.dialTimeoutMs, () =>
-      finish(failed(`no connection within ${options.dialTimeoutMs / 1_000} s`)),
-    );
-    socket.once('error', refuse);
-    signal.addEventListener('abort', abort);
-    if (signal.aborted) abort();
-    socket.once(endpoint.isTls ? 'secureConnect' : 'connect', () => {
-      if (socket instanceof tls.TLSSocket && socket.alpnProtocol !== 'h2') {
-        finish(failed('the server does not speak HTTP/2: not an etcd client port'));
-      } else {
-        socket.setNoDelay(true);
-        finish({ ok: true, value: socket });
-      }
-    });
-  });
 }

@@ -50,6 +50,23 @@ export interface ClusterAccess {
   readonly impersonation: Impersonation | null;
 }
 
+/** For people: as whom we come. */
+export function describeIdentity({ identity, certificate }: ClusterAccess): string {
+  switch (identity.kind) {
+    case 'none':
+      if (certificate === null) return 'requests without credentials';
+      return certificate.kind === 'file' ? `the client certificate ${certificate.path}` : 'our client certificate';
+    case 'token':
+      return 'our token';
+    case 'token-file':
+      return `the token in ${identity.path}`;
+    case 'basic':
+      return `user "${identity.username}" with this password`;
+    case 'exec':
+      return `what the exec plug-in ${identity.plugin.command} gave`;
+  }
+}
+
 export type AccessOutcome =
   | { readonly ok: true; readonly access: ClusterAccess }
   /** What is wrong, for people. */

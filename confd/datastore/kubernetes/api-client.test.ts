@@ -188,21 +188,29 @@ describe('a list', () => {
     const closedPort = typeof address === 'object' && address !== null ? address.port : 0;
     await new Promise((resolve) => unused.close(resolve));
     const failure = (await list(clientOf({ server: `http://127.0.0.1:${closedPort}` }))).failure;
-    expect(failure).toEqual({ status: 0, reason: '', message: 'connection refused', retryAfterSeconds: null });
+    const message = `http://127.0.0.1:${closedPort}: connection refused`;
+    expect(failure).toEqual({ status: 0, reason: '', message, retryAfterSeconds: null });
   });
 
-  test.each(['http', 'https'])(
-    'that gets no answer to the attempt to connect over %s fails in time',
-    async (scheme) => {
-      const silent = createTcpServer(() => {});
-      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-      closers.push(() => silent.close());
-      const address = silent.address();
-      const silentPort = typeof address === 'object' && address !== null ? address.port : 0;
-      const client = clientOf({ server: `${scheme}://127.0.0.1:${silentPort}` }, { connectTimeoutMs: 50 });
-      expect((await list(client)).failure).toMatchObject({ message: 'no answer to the attempt to connect' });
-    },
-  );
+  test.each([
+    ['http', 'accepts the connection, then says nothing for 0.05 s'],
+    ['https', 'no connection within 0.05 s'],
+  ])('that gets no answer to the attempt to connect over %s fails in time', async (scheme, message) => {
+    const silent = createTcpServer((socket) => socket.on('error', () => {}).resume());
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    closers.push(() => silent.close());
+    const address = silent.address();
+    const silentPort = typeof address === 'object' && address !== null ? address.port : 0;
+    const server = `${scheme}://127.0.0.1:${silentPort}`;
+    const client = clientOf({ server }, { connectTimeoutMs: 50 });
+    expect((await list(client)).failure).toMatchObject({ message: `${server}: ${message}` });
+  });
+
+  test('with a certificate that cannot be read as one fails', async () => {
+    const pem = { kind: 'inline', pem: 'half of a file that is being written' } as const;
+    const client = clientOf({ server: `https://127.0.0.1:${port}`, certificate: pem, key: pem });
+    expect((await list(client)).failure?.message).toMatch(/client-certificate .* is not in PEM form/);
+  });
 });
 
 describe('credentials that the server refuses', () => {
@@ -218,7 +226,10 @@ describe('credentials that the server refuses', () => {
       else respond(request, 401, { message: 'Unauthorized' });
     };
     const client = clientOf({ identity: { kind: 'token-file', path: '/token' } }, { io });
-    expect((await list(client)).failure).toMatchObject({ status: 401, message: 'Unauthorized' });
+    expect((await list(client)).failure).toMatchObject({
+      status: 401,
+      message: `http://127.0.0.1:${port} does not accept the token in /token: Unauthorized`,
+    });
     expect(asked.map((one) => one.authorization)).toEqual(['Bearer old', 'Bearer old']);
     token = 'new';
     expect((await list(client)).end).toBe('5 ');
@@ -374,6 +385,12 @@ describe('the connection', () => {
     expect(sessions).toHaveLength(4);
   });
 
+  test('is not opened again and again to a server that says goodbye at once', async () => {
+    server.on('session', (session) => session.goaway());
+    expect((await list(clientOf())).failure?.status).toBe(0);
+    expect(sessions.length).toBeLessThan(6);
+  });
+
   test('to a server that has fallen silent is given up', async () => {
     // A way that swallows everything from some moment on, without closing.
     const sockets: Socket[] = [];
@@ -400,6 +417,6 @@ describe('the connection', () => {
     expect(watched.log).toEqual(['opened']);
     for (const socket of sockets) socket.removeAllListeners('data').pause();
     await has('the end', () => watched.log.length === 2);
-    expect(watched.log[1]).toBe('failed 0 the server does not answer');
+    expect(watched.log[1]).toMatch(/^failed 0 http:.*: the server does not answer$/);
   });
 });

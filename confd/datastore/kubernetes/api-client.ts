@@ -6,7 +6,7 @@
  */
 
 import type { Timers } from '../datastore.ts';
-import type { ClusterAccess } from './access.ts';
+import { type ClusterAccess, describeIdentity } from './access.ts';
 import { type ApiFailure, statusFailure, transportFailure } from './api-failure.ts';
 import { type CredentialIo, Credentials, SYSTEM_CREDENTIAL_IO } from './credentials.ts';
 import { ListDecoder, type ListMetadata } from './list-decoder.ts';
@@ -148,6 +148,11 @@ export class ApiClient {
     });
   }
 
+  /** The server says no more than "Unauthorized". */
+  #explainRefusal(message: string): string {
+    return `${this.#access.server} does not accept ${describeIdentity(this.#access)}: ${message}`;
+  }
+
   #request(
     path: string,
     accept: string,
@@ -172,7 +177,7 @@ export class ApiClient {
       cancelTimeout();
       if (silenceMs === null || isOver) return;
       cancelTimeout = this.#timers.schedule(silenceMs, () =>
-        fail(transportFailure(`the server said nothing for ${silenceMs / 1_000} s`)),
+        fail(transportFailure(`${this.#access.server}: the server said nothing for ${silenceMs / 1_000} s`)),
       );
     };
     const attempt = async (isLast: boolean): Promise<void> => {
@@ -213,10 +218,11 @@ export class ApiClient {
             if (this.#credentials.dependOnConnection) this.#transport.retire();
             return void attempt(true);
           }
-          fail(statusFailure(parseOrText(Buffer.concat(complaint)), status, retryAfter));
+          const failure = statusFailure(parseOrText(Buffer.concat(complaint)), status, retryAfter);
+          fail(status === 401 ? { ...failure, message: this.#explainRefusal(failure.message) } : failure);
           complaint = [];
         },
-        failed: (message) => fail(transportFailure(message)),
+        failed: (message) => fail(transportFailure(`${this.#access.server}: ${message}`)),
       });
     };
     void attempt(false);

@@ -96,10 +96,17 @@ export class Credentials {
     try {
       const exec = identity.kind === 'exec' ? await this.#credential(identity.plugin) : null;
       const [caPem, ownCertificate, ownKey] = await Promise.all([
-        this.#pem(ca),
-        this.#pem(certificate),
-        this.#pem(key),
+        this.#pem(ca, 'the CA of the cluster'),
+        this.#pem(certificate, 'the client certificate'),
+        this.#pem(key, 'the client key'),
       ]);
+      // OpenSSL passes over what is no certificate in a file of authorities, without a word.
+      if (caPem !== null && !caPem.includes('-----BEGIN ')) {
+        return {
+          ok: false,
+          message: `there is no certificate in ${ca?.kind === 'file' ? ca.path : 'the CA of the cluster'}`,
+        };
+      }
       const cert = exec?.certificate ?? ownCertificate;
       const keyPem = exec?.key ?? ownKey;
       return {
@@ -138,7 +145,7 @@ export class Credentials {
     if (this.#token !== null && nowMs - this.#token.readAtMs < TOKEN_FILE_MS) return this.#token.text;
     let text: string;
     try {
-      text = (await this.#io.readFile(path)).trim();
+      text = (await this.#readFile(path, 'the token')).trim();
     } catch (error) {
       // A token that cannot be read for a moment is most likely still good.
       if (this.#token !== null) return this.#token.text;
@@ -166,16 +173,24 @@ export class Credentials {
 
   async #run(plugin: ExecPlugin): Promise<ExecOutcome> {
     try {
-      const caPem = plugin.isToldCluster ? await this.#pem(this.#access.ca) : null;
+      const caPem = plugin.isToldCluster ? await this.#pem(this.#access.ca, 'the CA of the cluster') : null;
       return readExecCredential(plugin, await this.#io.run(plugin, execInfo(plugin, this.#access, caPem)));
     } catch (error) {
       return { ok: false, message: `exec plug-in ${plugin.command}: ${errorMessage(error)}` };
     }
   }
 
-  async #pem(source: PemSource | null): Promise<string | null> {
+  async #pem(source: PemSource | null, what: string): Promise<string | null> {
     if (source === null) return null;
-    return source.kind === 'inline' ? source.pem : this.#io.readFile(source.path);
+    return source.kind === 'inline' ? source.pem : this.#readFile(source.path, what);
+  }
+
+  async #readFile(path: string, what: string): Promise<string> {
+    try {
+      return await this.#io.readFile(path);
+    } catch (error) {
+      throw new Error(`cannot read ${what}: ${errorMessage(error)}`);
+    }
   }
 
   #impersonation(): { [name: string]: string | readonly string[] } {

@@ -13,6 +13,7 @@ import type { Resource } from '../../model/resource.ts';
 import type { ResourceEvent } from '../../resource-store.ts';
 import type { Timers } from '../datastore.ts';
 import type { ApiClient } from './api-client.ts';
+import { type ApiFailure, classify } from './api-failure.ts';
 import { discoverGroup } from './discovery.ts';
 import { Mirror } from './mirror.ts';
 import { type NeedySources, needsOf } from './needs.ts';
@@ -59,6 +60,7 @@ const CALICO_KINDS: readonly targets.CalicoKind[] = ['BGPConfiguration', 'BGPPee
 /** Discovery is repeated no sooner, however many kinds are missing. */
 const REDISCOVERY_MS = 5_000;
 const DISCOVERY_RETRY_MS = 2_000;
+const LASTING_DISCOVERY_FAILURES = 2;
 
 export class Feeds {
   readonly #options: FeedOptions;
@@ -67,6 +69,8 @@ export class Feeds {
   #group: targets.CalicoGroup;
   #isGroupKnown: boolean;
   #isDiscovering = false;
+  /** Why it could not be told which group it is, how often in a row; null: nothing wrong. */
+  #discoveryTrouble: { readonly failure: ApiFailure; readonly times: number } | null = null;
   #cancelDiscovery: (() => void) | null = null;
   #isStopped = false;
 
@@ -120,14 +124,27 @@ export class Feeds {
   }
 
   statuses(): KindStatus[] {
-    return [...this.#feeds.values()].map(({ reflector, isEssential }) => ({
+    const kinds = [...this.#feeds.values()].map(({ reflector, isEssential }) => ({
       name: reflector.target.name,
       health: reflector.health,
       message: reflector.message,
       isEssential,
       hasOutcome: reflector.hasOutcome,
       isLasting: reflector.isLasting,
+      concernsServer: reflector.concernsServer,
     }));
+    const trouble = this.#discoveryTrouble;
+    if (trouble === null) return kinds;
+    const discovery = {
+      name: 'the API groups (/apis)',
+      health: 'interrupted',
+      message: trouble.failure.message,
+      isEssential: true,
+      hasOutcome: false,
+      isLasting: trouble.times >= LASTING_DISCOVERY_FAILURES,
+      concernsServer: classify(trouble.failure) === 'transport',
+    } as const;
+    return [discovery, ...kinds];
   }
 
   /** Something that was asked for is not known yet. */
@@ -217,6 +234,10 @@ export class Feeds {
     const outcome = await discoverGroup(this.#surroundings.client);
     this.#isDiscovering = false;
     if (this.#isStopped) return;
+    if (!outcome.ok && !this.#isGroupKnown) {
+      this.#discoveryTrouble = { failure: outcome.failure, times: (this.#discoveryTrouble?.times ?? 0) + 1 };
+      this.#surroundings.onHealth(false);
+    } else this.#discoveryTrouble = null;
     if (!outcome.ok) {
       if (!this.#isGroupKnown) this.#discoverIn(DISCOVERY_RETRY_MS * (0.5 + this.#surroundings.tuning.random()));
       return;

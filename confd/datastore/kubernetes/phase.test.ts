@@ -12,6 +12,7 @@ function kind(health: KindStatus['health'], parts: Partial<KindStatus> = {}): Ki
     message: health === 'synced' ? '' : `why ${health}`,
     isEssential: true,
     isLasting: false,
+    concernsServer: false,
     hasOutcome,
     ...parts,
   };
@@ -50,6 +51,11 @@ describe('the phase', () => {
       'each kind with its reason',
       [kind('interrupted', { name: 'a' }), kind('interrupted', { name: 'b', message: 'x' })],
       'a: why interrupted; b: x',
+    ],
+    [
+      'what is the matter with the server without the kind',
+      [kind('interrupted', { name: 'a', message: 'http://x: y', concernsServer: true }), kind('listing')],
+      'http://x: y',
     ],
     [
       'refusals rather than interruptions',

@@ -15,6 +15,8 @@ export interface KindStatus {
   readonly name: string;
   readonly health: ReflectorHealth;
   readonly message: string;
+  /** The message is about the server, whatever kind is asked for. */
+  readonly concernsServer: boolean;
   /** Nothing works without it. */
   readonly isEssential: boolean;
   /** It was listed once, or is known not to be had. */
@@ -37,8 +39,10 @@ function blocks(kind: KindStatus, hasBeenInSync: boolean): boolean {
 function explain(kinds: readonly KindStatus[]): string {
   const messages = new Set(kinds.map((kind) => kind.message));
   if (messages.size === 1 && kinds.length > 1) return kinds[0].message;
-  const shown = kinds.slice(0, 3).map((kind) => `${kind.name}: ${kind.message}`);
-  return `${shown.join('; ')}${kinds.length > shown.length ? `; and ${kinds.length - shown.length} more kinds` : ''}`;
+  const reasons = kinds.map((kind) => (kind.concernsServer ? kind.message : `${kind.name}: ${kind.message}`));
+  const distinct = [...new Set(reasons)];
+  const shown = distinct.slice(0, 3);
+  return `${shown.join('; ')}${distinct.length > shown.length ? `; and ${distinct.length - shown.length} more kinds` : ''}`;
 }
 
 export function judge(kinds: readonly KindStatus[], hasBeenInSync: boolean): PhaseVerdict {

@@ -45,6 +45,8 @@ export interface ReflectorState {
   readonly health: ReflectorHealth;
   /** Why it is not synced; empty when it is. */
   readonly message: string;
+  /** The reason is the server, or who we are to it, whatever kind is asked for. */
+  readonly concernsServer: boolean;
 }
 
 export type ReflectorEvent =
@@ -116,6 +118,7 @@ export const INITIAL_REFLECTOR_STATE: ReflectorState = {
   timesMissing: 0,
   health: 'listing',
   message: 'not started',
+  concernsServer: false,
 };
 
 interface Backoff {
@@ -290,6 +293,7 @@ function onFailure(
     failureClass,
     health: 'interrupted',
     message: failure.message,
+    concernsServer: failureClass === 'transport' || failure.status === 401,
   };
   switch (failureClass) {
     case 'transport':

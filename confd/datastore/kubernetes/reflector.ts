@@ -41,6 +41,8 @@ export interface ReflectorOptions {
 const LINGER_MS = 2_000;
 /** So many failures in a row are no passing trouble. */
 const LASTING_FAILURES = 3;
+/** An attempt that took so long before it failed was no passing trouble either. */
+const LASTING_MS = 5_000;
 /** A watch that goes on longer than it was asked for leads to a server that has forgotten it. */
 const OVERTIME_MS = 60_000;
 
@@ -51,6 +53,8 @@ export class Reflector {
   #cancelTimer: () => void = () => {};
   readonly #cancelLingering = new Set<() => void>();
   #hasListed = false;
+  /** When the first of the attempts to list that have come to nothing was made; null: none. */
+  #listingSinceMs: number | null = null;
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
@@ -73,9 +77,17 @@ export class Reflector {
     return this.#hasListed || this.#state.health === 'missing' || this.#state.health === 'refused';
   }
 
+  get concernsServer(): boolean {
+    return this.#state.concernsServer;
+  }
+
   /** What is wrong does not go away by itself. */
   get isLasting(): boolean {
-    return this.#state.failures >= LASTING_FAILURES;
+    const { failures } = this.#state;
+    const since = this.#listingSinceMs;
+    return (
+      failures >= LASTING_FAILURES || (failures > 0 && since !== null && this.#options.now() - since >= LASTING_MS)
+    );
   }
 
   start(): void {
@@ -125,6 +137,7 @@ export class Reflector {
         return mirror.beginList(source);
       case 'complete-list':
         this.#hasListed = true;
+        this.#listingSinceMs = null;
         return this.#deliver(mirror.completeList(source), this.#state.resourceVersion);
       case 'clear':
         return this.#deliver(mirror.clear(source), '');
@@ -132,8 +145,9 @@ export class Reflector {
   }
 
   #list(action: Extract<ReflectorAction, { readonly type: 'list' }>): void {
-    const { client, mirror, source } = this.#options;
+    const { client, mirror, source, now } = this.#options;
     const target = this.#options.target();
+    this.#listingSinceMs ??= now();
     const path = requestPath(target, {
       limit: action.limit,
       continue: action.continueToken,

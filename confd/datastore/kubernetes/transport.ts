@@ -7,10 +7,10 @@
  */
 
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
-import { isIP } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import type { Timers } from '../datastore.ts';
-import { errorCode, errorMessage } from '../directory-walk.ts';
+import { dial, greeted } from '../http2-dial.ts';
+import { explainTransportError, type NamesOfFiles } from '../transport-error.ts';
 
 /** Where to connect, asked for at each connection. */
 export type ConnectionTarget =
@@ -62,34 +62,23 @@ const MAX_REPETITIONS = 3;
 const STREAM_WINDOW_OCTETS = 1024 * 1024;
 const CONNECTION_WINDOW_OCTETS = 4 * 1024 * 1024;
 
-const EXPLANATIONS: { readonly [code: string]: string } = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  EPIPE: 'connection reset',
-  ETIMEDOUT: 'connection timed out',
-  EHOSTUNREACH: 'host unreachable',
-  ENETUNREACH: 'network unreachable',
-  ENOTFOUND: 'the host name does not exist',
-  EAI_AGAIN: 'the host name cannot be resolved now',
-  CERT_HAS_EXPIRED: "the server's certificate has expired",
-  ERR_TLS_CERT_ALTNAME_INVALID: "the server's certificate is for another name",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "the server's certificate is not signed by the given CA",
-  SELF_SIGNED_CERT_IN_CHAIN: "the server's certificate is not signed by the given CA",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the server's certificate is not signed by the given CA",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the server's certificate is not signed by the given CA",
-  ERR_HTTP2_ERROR: 'the server does not speak HTTP/2',
-  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'the server does not speak HTTP/2',
+const TAKES_NOTHING = 'the server takes no requests on this connection';
+
+const NAMES: NamesOfFiles = {
+  ca: 'certificate-authority (K8S_CA_FILE)',
+  certificate: 'client-certificate (K8S_CERT_FILE)',
+  key: 'client-key (K8S_KEY_FILE)',
 };
 
 function explain(error: unknown): string {
-  return EXPLANATIONS[errorCode(error)] ?? errorMessage(error);
+  return explainTransportError(error, NAMES);
 }
 
 export class Http2Transport {
   readonly #options: TransportOptions;
   readonly #connections = new Set<Connection>();
   #connecting: Promise<ConnectOutcome> | null = null;
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: TransportOptions) {
     this.#options = options;
@@ -149,7 +138,7 @@ export class Http2Transport {
 
   /** Breaks whatever is open. */
   close(): void {
-    this.#isClosed = true;
+    this.#closing.abort();
     for (const connection of this.#connections) this.#destroy(connection);
   }
 
@@ -174,7 +163,7 @@ export class Http2Transport {
     stream.on('close', () => {
       this.#release(connection);
       const code = stream.rstCode;
-      if (code === constants.NGHTTP2_REFUSED_STREAM) onUnprocessed('the server takes no requests on this connection');
+      if (code === constants.NGHTTP2_REFUSED_STREAM) onUnprocessed(TAKES_NOTHING);
       else if (!hasEnded || problem !== '' || code !== constants.NGHTTP2_NO_ERROR) {
         sink.failed(problem || 'the connection broke');
       } else sink.ended();
@@ -183,7 +172,8 @@ export class Http2Transport {
 
   /** A connection with room for one more request, which is counted from now on. */
   async #reserve(): Promise<ConnectOutcome> {
-    while (!this.#isClosed) {
+    let vain = 0;
+    while (!this.#closing.signal.aborted) {
       for (const connection of this.#connections) {
         const { session, isRetired, streams } = connection;
         if (isRetired || session.closed || session.destroyed) continue;
@@ -198,6 +188,7 @@ export class Http2Transport {
       });
       const outcome = await this.#connecting;
       if (!outcome.ok) return outcome;
+      if (outcome.connection.isRetired && ++vain > MAX_REPETITIONS) return { ok: false, message: TAKES_NOTHING };
     }
     return { ok: false, message: 'stopped' };
   }
@@ -210,44 +201,40 @@ export class Http2Transport {
   async #connect(): Promise<ConnectOutcome> {
     const target = await this.#options.target();
     if (!target.ok) return target;
-    if (this.#isClosed) return { ok: false, message: 'stopped' };
-    const { url, isInsecure, tls } = target;
+    if (this.#closing.signal.aborted) return { ok: false, message: 'stopped' };
+    const { url, isInsecure, serverName } = target;
+    const isTls = url.protocol === 'https:';
+    const { connectTimeoutMs, timers } = this.#options;
+    const dialling = {
+      timeoutMs: connectTimeoutMs,
+      timers,
+      signal: this.#closing.signal,
+      windowOctets: CONNECTION_WINDOW_OCTETS,
+      explain,
+    };
     const host = url.hostname.replace(/^\[|\]$/g, '');
-    const serverName = target.serverName ?? (isIP(host) === 0 ? host : null);
+    const port = Number(url.port) || (isTls ? 443 : 80);
+    const dialled = await dial({ host, port, tls: isTls ? target.tls : null, serverName, isInsecure }, dialling);
+    if (!dialled.ok) return dialled;
     const session = connect(url.origin, {
-      ...tls,
-      rejectUnauthorized: !isInsecure,
-      ...(serverName === null ? {} : { servername: serverName }),
+      createConnection: () => dialled.stream,
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_OCTETS },
     });
-    const connection: Connection = { session, streams: 0, isRetired: true, cancelPing: () => {} };
-    this.#connections.add(connection);
-    return new Promise((resolve) => {
-      const cancelTimeout = this.#options.timers.schedule(this.#options.connectTimeoutMs, () =>
-        session.destroy(new Error('no answer to the attempt to connect')),
-      );
-      let problem = '';
-      session.on('error', (error) => {
-        problem = explain(error);
-      });
-      session.on('goaway', () => this.#retire(connection));
-      session.on('close', () => {
-        cancelTimeout();
-        connection.cancelPing();
-        connection.isRetired = true;
-        this.#connections.delete(connection);
-        resolve({ ok: false, message: problem || 'the connection broke' });
-      });
-      // The first thing that a server of HTTP/2 says; that TCP and TLS are there says little of what is behind them.
-      session.once('remoteSettings', () => {
-        cancelTimeout();
-        connection.isRetired = false;
-        session.setLocalWindowSize(CONNECTION_WINDOW_OCTETS);
-        this.#schedulePing(connection);
-        resolve({ ok: true, connection });
-        this.#options.onConnected();
-      });
+    const connection: Connection = { session, streams: 0, isRetired: false, cancelPing: () => {} };
+    session.on('error', () => {});
+    session.on('goaway', () => this.#retire(connection));
+    session.on('close', () => {
+      connection.cancelPing();
+      connection.isRetired = true;
+      this.#connections.delete(connection);
     });
+    const problem = await greeted(session, isTls, dialling);
+    if (problem !== null) return { ok: false, message: problem };
+    if (session.destroyed || session.closed) return { ok: false, message: 'the connection broke' };
+    this.#connections.add(connection);
+    this.#schedulePing(connection);
+    this.#options.onConnected();
+    return { ok: true, connection };
   }
 
   #schedulePing(connection: Connection): void {
