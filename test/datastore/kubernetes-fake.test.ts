@@ -143,6 +143,40 @@ test('kinds that are not there are looked for, in both groups', async () => {
   });
 });
 
+test.each<[string, FakeKubeApiserver['refuse'], string]>([
+  [
+    'that does not say which groups it has',
+    (path) => (path === '/apis' ? { code: 500, reason: 'InternalError', message: 'no etcd' } : null),
+    'the API groups (/apis): no etcd',
+  ],
+  [
+    'that does not know us',
+    () => ({ code: 401, reason: 'Unauthorized', message: 'Unauthorized' }),
+    'http://127.0.0.1:PORT does not accept requests without credentials: Unauthorized',
+  ],
+  [
+    'that forbids a kind',
+    (path) => (path.includes('bgppeers') ? { code: 403, reason: 'Forbidden', message: 'bgppeers is forbidden' } : null),
+    'bgppeers.crd.projectcalico.org: bgppeers is forbidden',
+  ],
+  [
+    'that is overloaded',
+    () => ({ code: 503, reason: 'ServiceUnavailable', message: 'apiserver is shutting down' }),
+    'apiserver is shutting down',
+  ],
+])('a server %s is named, and followed once it is well', async (_name, refuse, message) => {
+  await withServer(PATHS, async (server, follow) => {
+    server.refuse = refuse;
+    const recorder = follow(HASTY);
+    await recorder.reaches('unreachable');
+    await waitFor(message, 5_000, () =>
+      recorder.status.message === message.replace('PORT', String(server.port)) ? true : null,
+    );
+    server.refuse = () => null;
+    await recorder.reaches('in-sync');
+  });
+});
+
 test('the rest of a listing that is forgotten between two pages is read again', async () => {
   await withServer(PATHS, async (server, follow) => {
     const path = `/apis/${GROUP}/bgppeers`;

@@ -62,6 +62,9 @@ export class FakeKubeApiserver {
   readonly requests: string[] = [];
   /** Called with each path before it is answered. */
   onRequest: (path: string) => void = () => {};
+  /** With what a request is refused; null: it is not. */
+  refuse: (path: string, authorization: string) => { code: number; reason: string; message: string } | null = () =>
+    null;
   readonly #collections = new Map<string, Collection>();
   readonly #sessions = new Set<ServerHttp2Session>();
   #server: Http2Server | null = null;
@@ -94,7 +97,13 @@ export class FakeKubeApiserver {
       stream.on('error', () => {});
       this.requests.push(String(headers[':path']));
       this.onRequest(String(headers[':path']));
-      this.#answer(stream, new URL(String(headers[':path']), 'http://x'), String(headers.accept ?? ''));
+      const refusal = this.refuse(String(headers[':path']), String(headers.authorization ?? ''));
+      if (refusal === null) {
+        return this.#answer(stream, new URL(String(headers[':path']), 'http://x'), String(headers.accept ?? ''));
+      }
+      const { code, reason, message } = refusal;
+      stream.respond({ ':status': code, 'content-type': 'application/json' });
+      stream.end(JSON.stringify(status(code, reason, message)));
     });
     await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
     const address = server.address();
