@@ -4,12 +4,13 @@
  */
 
 import { readFile } from 'node:fs/promises';
-import type { Server } from 'node:http';
 import type { DatastoreSpec } from '../confd/datastore/open.ts';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
+import type { ApiServer } from './api/server.ts';
 import { clearSocketPath } from './api/socket-file.ts';
+import { refusedTcp, type TcpOptions } from './api/tcp-options.ts';
 import { formatDiagnostic } from './config/diagnose.ts';
-import { loadStandAlone } from './config/load.ts';
+import { type ApiPlaces, loadStandAlone } from './config/load.ts';
 import { createLog, type Log, type LogLevel } from './log/log.ts';
 import { systemClock } from './speaker/clock.ts';
 import { Speaker } from './speaker/speaker.ts';
@@ -21,6 +22,8 @@ export interface DaemonOptions {
     | { readonly kind: 'datastore'; readonly node: string; readonly spec: DatastoreSpec };
   /** null: what the configuration says, else the default. */
   readonly socketPath: string | null;
+  readonly socketGroup: string | null;
+  readonly apiTcp: TcpOptions | null;
   readonly logLevel: LogLevel | null;
   readonly routerId: string | null;
   readonly kernelBackend: 'netlink' | 'none' | null;
@@ -47,7 +50,7 @@ class Daemon {
   readonly #options: DaemonOptions;
   readonly #log: Log;
   readonly #speaker: Speaker;
-  #server: Server | null = null;
+  #server: ApiServer | null = null;
   #reload: (() => Promise<void>) | null = null;
   #stopSource: (() => Promise<void>) | null = null;
 
@@ -64,6 +67,7 @@ class Daemon {
     });
     process.on('SIGHUP', () => {
       this.#log.info('RELOAD', {}, 'SIGHUP: reading the configuration again');
+      void this.#server?.reload();
       void this.#reload?.();
     });
     const status = this.#options.source.kind === 'file' ? await this.#startFile() : await this.#startDatastore();
@@ -72,18 +76,20 @@ class Daemon {
     this.#log.info('STOPPING', { mode }, mode === 'silent' ? 'ending, peers keep our routes' : 'closing all sessions');
     await this.#stopSource?.();
     await this.#speaker.shutdown(mode);
-    this.#server?.close();
-    this.#server?.closeAllConnections();
+    await this.#server?.close();
     return 0;
   }
 
-  async #openApi(path: string): Promise<boolean> {
+  async #openApi(path: string, fromFile: ApiPlaces | null = null): Promise<boolean> {
+    const socketGroup = this.#options.socketGroup ?? fromFile?.socketGroup ?? null;
+    const tcp = this.#options.apiTcp ?? fromFile?.tcp ?? null;
     return this.#withSocket(path, async () => {
-      const [{ startApiServer }, { SpeakerApi }] = await Promise.all([
+      const [{ ApiServer }, { SpeakerApi }] = await Promise.all([
         import('./api/server.ts'),
         import('./speaker/speaker-api.ts'),
       ]);
-      this.#server = await startApiServer(path, new SpeakerApi(this.#speaker), this.#log);
+      const options = { socketPath: path, socketGroup, tcp };
+      this.#server = await ApiServer.start(options, new SpeakerApi(this.#speaker), this.#log);
       this.#log.info('API_SOCKET', { path }, 'control socket is open');
     });
   }
@@ -94,7 +100,7 @@ class Daemon {
       return true;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      this.#log.error('API_SOCKET', { path }, `cannot open the control socket: ${message}`);
+      this.#log.error('API_SOCKET', { path }, `cannot open the control API: ${message}`);
       return false;
     }
   }
@@ -122,10 +128,17 @@ class Daemon {
     }
     const socket = this.#options.socketPath ?? first.result.controlSocket ?? DEFAULT_CONTROL_SOCKET;
     if (!(await this.#withSocket(socket, () => clearSocketPath(socket)))) return EXIT_FAILED;
+    // Before anything is started: this mistake is one of the configuration.
+    const tcp = this.#options.apiTcp ?? first.result.api.tcp;
+    const refused = tcp === null ? null : refusedTcp(tcp);
+    if (refused !== null) {
+      process.stderr.write(`peregrine: ${refused}\n`);
+      return EXIT_CONFIGURATION;
+    }
     // Sessions before the API: they do not need it, and its code takes a while to load.
     const failure = await this.#speaker.start(this.#adjusted(first.result.desired));
     if (failure !== null) return this.#startFailed(failure);
-    if (!(await this.#openApi(socket))) {
+    if (!(await this.#openApi(socket, first.result.api))) {
       await this.#speaker.shutdown('silent');
       return EXIT_FAILED;
     }
@@ -156,7 +169,7 @@ class Daemon {
 
   #startFailed(failure: string): number {
     this.#log.error('START_FAILED', {}, failure);
-    this.#server?.close();
+    void this.#server?.close();
     return EXIT_FAILED;
   }
 

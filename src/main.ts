@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { DATASTORE_FORMS, type DatastoreSpec, datastoreSpecOf, parseDatastoreSpec } from '../confd/datastore/open.ts';
 import { PEER_ACTIONS } from './api/peer-actions.ts';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
+import type { TcpOptions } from './api/tcp-options.ts';
 import type { PlanSide } from './cli/plan.ts';
 import type { LogLevel } from './log/log.ts';
 import { VERSION } from './version.ts';
@@ -29,13 +30,29 @@ const OPTIONS = {
   'log-level': { type: 'string' },
   'router-id': { type: 'string' },
   kernel: { type: 'string' },
+  'socket-group': { type: 'string' },
+  'api-listen': { type: 'string' },
+  'api-tls-certificate': { type: 'string' },
+  'api-tls-key': { type: 'string' },
+  'api-token-file': { type: 'string' },
+  'api-read-token-file': { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
+/** Where the API listens; each has a variable of the same name, PEREGRINE_API_LISTEN and so on. */
+const API_OPTIONS = [
+  'socket-group',
+  'api-listen',
+  'api-tls-certificate',
+  'api-tls-key',
+  'api-token-file',
+  'api-read-token-file',
+] as const;
+
 /** Options that each command knows; --help and --version hold everywhere. */
 const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
-  run: ['config', 'node', 'datastore', 'socket', 'log-level', 'router-id', 'kernel'],
+  run: ['config', 'node', 'datastore', 'socket', 'log-level', 'router-id', 'kernel', ...API_OPTIONS],
   check: ['config', 'policies', 'json'],
   derive: ['node', 'datastore', 'router-id', 'policies', 'json'],
   plan: ['node', 'from', 'to', 'router-id', 'socket', 'json'],
@@ -130,6 +147,20 @@ function only(positionals: readonly string[], count: number, wanted: string): vo
   if (positionals.length !== count) throw new UsageError(`wanted: peregrine ${wanted}`);
 }
 
+/** Options before variables. */
+async function apiPlaces(values: Values): Promise<{ socketGroup: string | null; apiTcp: TcpOptions | null }> {
+  const env = { ...process.env };
+  for (const name of API_OPTIONS) {
+    if (values[name] !== undefined) env[`PEREGRINE_${name.replaceAll('-', '_').toUpperCase()}`] = values[name];
+  }
+  const { refusedTcp, tcpOptionsOf } = await import('./api/tcp-options.ts');
+  const apiTcp = tcpOptionsOf(env);
+  if (typeof apiTcp === 'string') throw new UsageError(apiTcp);
+  const refused = apiTcp === null ? null : refusedTcp(apiTcp);
+  if (refused !== null) throw new UsageError(refused);
+  return { socketGroup: env.PEREGRINE_SOCKET_GROUP || null, apiTcp };
+}
+
 async function run(values: Values, positionals: readonly string[]): Promise<number> {
   only(positionals, 1, 'run --config FILE, or run --node NAME --datastore DATASTORE');
   const common = {
@@ -137,6 +168,7 @@ async function run(values: Values, positionals: readonly string[]): Promise<numb
     logLevel: logLevel(values),
     routerId: values['router-id'] ?? null,
     kernelBackend: kernelBackend(values),
+    ...(await apiPlaces(values)),
   };
   if (values.config === undefined && values.node === undefined && values.datastore === undefined) {
     throw new UsageError('--config FILE is needed, or --node NAME and --datastore DATASTORE');

@@ -3,6 +3,7 @@
  * everything that is refused (also by fastify and by Node's parser) is an RFC 9457 problem.
  */
 
+import type { IncomingMessage } from 'node:http';
 import {
   type FastifyError,
   type FastifyInstance,
@@ -12,7 +13,9 @@ import {
   fastify,
 } from 'fastify';
 import type * as z from 'zod';
+import { describeIssue } from '../config/words.ts';
 import type { Log } from '../log/log.ts';
+import { admit, type Entrance } from './gate.ts';
 import { type Items, ndjsonStream } from './items.ts';
 import { isRefusal, PROBLEM_TYPE, problemOf } from './refusal.ts';
 import { type ApiRoute, fastifyPath } from './route.ts';
@@ -30,7 +33,12 @@ export function sendProblem(reply: FastifyReply, status: number, detail: string)
 }
 
 /** An app that answers the routes; nothing listens yet. */
-export async function createApp(source: ApiSource, routes: readonly ApiRoute[], log: Log): Promise<FastifyInstance> {
+export function createApp(
+  source: ApiSource,
+  routes: readonly ApiRoute[],
+  log: Log,
+  entranceOf: (request: IncomingMessage) => Entrance,
+): FastifyInstance {
   const options: FastifyServerOptions = {
     logger: false,
     bodyLimit: MAX_BODY_OCTETS,
@@ -57,20 +65,34 @@ export async function createApp(source: ApiSource, routes: readonly ApiRoute[], 
     }
     return sendProblem(reply, status, error.message);
   });
+  // JSON is all that is taken; everything else is a 415.
+  app.removeContentTypeParser('text/plain');
   const paths = knownPaths(routes);
   app.setNotFoundHandler((request, reply) => refuseUnknown(paths, request, reply));
-  for (const route of routes) addRoute(app, source, route);
-  await app.ready();
+  for (const route of routes) addRoute(app, source, route, entranceOf);
   return app;
 }
 
-function addRoute(app: FastifyInstance, source: ApiSource, route: ApiRoute): void {
+function addRoute(
+  app: FastifyInstance,
+  source: ApiSource,
+  route: ApiRoute,
+  entranceOf: (request: IncomingMessage) => Entrance,
+): void {
+  const access = route.access === undefined ? (route.method === 'GET' ? 'read' : 'write') : route.access;
+  const isStream = route.list !== undefined || route.isStream === true;
   const { params, query, body, bodyLimitOctets } = route;
   app.route({
     method: route.method,
     url: fastifyPath(route.path),
     ...(bodyLimitOctets === undefined ? {} : { bodyLimit: bodyLimitOctets }),
     exposeHeadRoute: route.method === 'GET' && route.document !== undefined,
+    onRequest: (request, reply, done) => {
+      const refused = admit(entranceOf(request.raw), request.raw, reply.raw, access, isStream);
+      if (refused === null) return done();
+      reply.headers(refused.headers);
+      sendProblem(reply, refused.status, refused.detail);
+    },
     schema: {
       ...(params === undefined ? {} : { params }),
       ...(query === undefined ? {} : { querystring: query }),
@@ -98,7 +120,7 @@ function addRoute(app: FastifyInstance, source: ApiSource, route: ApiRoute): voi
 /** fastify's form of a validator; what it refuses becomes a 400 that names the place and the wanted form. */
 function validatorOf({ schema, httpPart }: { schema: unknown; httpPart?: string }) {
   return (data: unknown) => {
-    const result = (schema as z.ZodType).safeParse(data ?? {});
+    const result = (schema as z.ZodType).safeParse(data ?? {}, { error: describeIssue });
     if (result.success) return { value: result.data };
     const part = httpPart === 'querystring' ? 'query' : (httpPart ?? 'request');
     const details = result.error.issues.map(({ path, message }) => [part, ...path].join('.').concat(`: ${message}`));

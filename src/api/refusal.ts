@@ -30,6 +30,10 @@ const TITLES: Readonly<Record<number, string>> = {
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
+export function titleOf(status: number): string {
+  return TITLES[status] ?? 'Error';
+}
+
 export function problemOf(status: number, detail: string): ProblemView {
-  return { type: 'about:blank', title: TITLES[status] ?? 'Error', status, detail };
+  return { type: 'about:blank', title: titleOf(status), status, detail };
 }

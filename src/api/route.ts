@@ -28,6 +28,8 @@ interface Common<P, Q, B> {
   readonly operationId: string;
   readonly tag: string;
   readonly summary: string;
+  /** Without it `read` for GET, else `write`; null: everybody who can connect. */
+  readonly access?: 'read' | 'write' | null;
   /** Refusals that are possible beside 400 (not well-formed), 404 of the path and 500. */
   readonly refusals?: readonly ApiRefusal['status'][];
   /** z.strictObject: what is not named is refused. */
@@ -53,6 +55,8 @@ interface ListRoute<P, Q, B, N extends ViewName> extends Common<P, Q, B> {
 /** Anything else: the handler answers by itself; `type` is the media type of the answer. */
 interface RawRoute<P, Q, B> extends Common<P, Q, B> {
   readonly type: string;
+  /** Its answer goes on for as long as somebody reads it. */
+  readonly isStream?: boolean;
   handle(call: Call<P, Q, B>, reply: FastifyReply, request: FastifyRequest): unknown;
 }
 
@@ -80,6 +84,7 @@ export interface ApiRoute extends Common<Shape, Shape, Shape> {
   readonly document?: ViewName;
   readonly list?: ViewName;
   readonly type?: string;
+  readonly isStream?: boolean;
   handle(call: Call<unknown, unknown, unknown>, reply: FastifyReply, request: FastifyRequest): unknown;
 }
 

@@ -1,44 +1,179 @@
-/** Where the API listens: a Unix socket of the owner and its group. Loaded after the sessions have been started. */
+/**
+ * Where the API listens: a Unix socket of the owner and its group, and TCP when asked. One fastify app answers all; what
+ * a request may do depends on where it came in (gate.ts). Loaded after the sessions have been started.
+ */
 
-import { createServer, type Server } from 'node:http';
+import { chown } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
 import type { Log } from '../log/log.ts';
+import { NO_TOKENS } from './access.ts';
 import { createApp } from './app.ts';
-import { PROBLEM_TYPE, problemOf } from './refusal.ts';
+import { Entrance } from './gate.ts';
+import { PROBLEM_TYPE, problemOf, titleOf } from './refusal.ts';
+import type { ApiRoute } from './route.ts';
 import { ROUTES } from './routes/index.ts';
-import { clearSocketPath } from './socket-file.ts';
+import { clearSocketPath, groupId } from './socket-file.ts';
 import type { ApiSource } from './source.ts';
+import { isLoopback, readSecrets, refusedTcp, type TcpOptions } from './tcp-options.ts';
 
-/** Listens on a Unix socket that only the owner and its group may use. Throws when that is impossible, saying why. */
-export async function startApiServer(path: string, source: ApiSource, log: Log): Promise<Server> {
-  await clearSocketPath(path);
-  const app = await createApp(source, ROUTES, log);
-  const server = createServer((request, response) => app.routing(request, response));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    // The file is made inside listen(); no other user may connect even for a moment.
-    const before = process.umask(0o117);
-    server.listen(path, () => {
-      server.off('error', reject);
-      resolve();
-    });
-    process.umask(before);
-  });
-  // Accepting can fail later (out of descriptors): the client sees it, the speaker goes on.
-  server.on('error', () => {});
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (!socket.writable) return;
-    const [status, detail] = CLIENT_ERRORS[error.code ?? ''] ?? [400, 'this is not well-formed HTTP'];
-    const body = `${JSON.stringify(problemOf(status, detail))}\n`;
-    const { title } = problemOf(status, detail);
-    socket.end(
-      `HTTP/1.1 ${status} ${title}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-        `connection: close\r\n\r\n${body}`,
-    );
-  });
-  return server;
+/** Connections by each place; more are closed at once. */
+const MAX_CONNECTIONS = 512;
+/** A connection on which nothing moves for so long is closed: a client that does not read, or says nothing. */
+const STALLED_MS = 60_000;
+
+export interface ApiServerOptions {
+  readonly socketPath: string;
+  /** Name or number of the group that may use the socket; null: that of the process. */
+  readonly socketGroup?: string | null;
+  readonly tcp?: TcpOptions | null;
+  readonly routes?: readonly ApiRoute[];
+  readonly stalledMs?: number;
 }
 
-const CLIENT_ERRORS: Readonly<Record<string, [number, string]>> = {
+interface Listening {
+  readonly entrance: Entrance;
+  readonly server: Server | TlsServer;
+  readonly tcp: TcpOptions | null;
+}
+
+export class ApiServer {
+  readonly #app: FastifyInstance;
+  readonly #log: Log;
+  readonly #entrances = new WeakMap<IncomingMessage, Entrance>();
+  readonly #listening: Listening[] = [];
+  readonly #stalledMs: number;
+
+  private constructor(source: ApiSource, options: ApiServerOptions, log: Log) {
+    this.#log = log;
+    this.#stalledMs = options.stalledMs ?? STALLED_MS;
+    this.#app = createApp(source, options.routes ?? ROUTES, log, (request) => this.#entrances.get(request)!);
+  }
+
+  /** Listens wherever the options say. Throws when that is impossible, saying why. */
+  static async start(options: ApiServerOptions, source: ApiSource, log: Log): Promise<ApiServer> {
+    const server = new ApiServer(source, options, log);
+    try {
+      await server.#app.ready();
+      await server.#listenOnSocket(options.socketPath, options.socketGroup ?? null);
+      if (options.tcp != null) await server.#listenOnTcp(options.tcp);
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+    return server;
+  }
+
+  async close(): Promise<void> {
+    for (const { server } of this.#listening.splice(0)) {
+      server.close();
+      server.closeAllConnections();
+    }
+    await this.#app.close();
+  }
+
+  /** Port of the TCP listener, for who asked for any (0); null: there is none. */
+  get tcpPort(): number | null {
+    const found = this.#listening.find(({ tcp }) => tcp !== null)?.server.address();
+    return typeof found === 'object' && found !== null ? found.port : null;
+  }
+
+  /** Reads tokens and certificates again. What cannot be read is logged, and the old ones hold on. */
+  async reload(): Promise<void> {
+    for (const { entrance, server, tcp } of this.#listening) {
+      if (tcp === null) continue;
+      try {
+        const { tls, tokens } = await readSecrets(tcp);
+        if (tls !== null) (server as TlsServer).setSecureContext(tls);
+        entrance.tokens = tokens;
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        this.#log.error(
+          'API_SECRETS',
+          { listen: entrance.name },
+          `the API keeps its tokens and certificate: ${message}`,
+        );
+      }
+    }
+  }
+
+  async #listenOnSocket(path: string, group: string | null): Promise<void> {
+    const gid = group === null ? null : await groupId(group);
+    await clearSocketPath(path);
+    const entrance = new Entrance(path, 'write', NO_TOKENS, false, this.#stalledMs);
+    const server = createServer(this.#answering(entrance));
+    await this.#listen({ entrance, server, tcp: null }, () => {
+      // The file is made inside listen(); no other user may connect even for a moment.
+      const before = process.umask(0o117);
+      server.listen(path);
+      process.umask(before);
+    });
+    if (gid !== null) await chown(path, -1, gid);
+  }
+
+  async #listenOnTcp(tcp: TcpOptions): Promise<void> {
+    const refused = refusedTcp(tcp);
+    if (refused !== null) throw new Error(refused);
+    const { tls, tokens } = await readSecrets(tcp);
+    const { address, port } = tcp;
+    const isTokenless = tcp.tokenFile === null && tcp.readTokenFile === null;
+    const name = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+    const entrance = new Entrance(name, isTokenless ? 'read' : 'none', tokens, isTokenless, this.#stalledMs);
+    const answering = this.#answering(entrance);
+    const server = tls === null ? createServer(answering) : createTlsServer(tls, answering);
+    await this.#listen({ entrance, server, tcp }, () => void server.listen({ host: address, port, ipv6Only: true }));
+    const fields = { address, port: this.tcpPort, tls: tls !== null, token: !isTokenless };
+    if (tls === null && !isLoopback(address)) {
+      this.#log.warn('API_TCP', fields, 'the API listens without TLS: its tokens can be read on the way');
+    } else this.#log.info('API_TCP', fields, 'the API listens on TCP');
+  }
+
+  #answering(entrance: Entrance): RequestListener {
+    return (request, response) => {
+      this.#entrances.set(request, entrance);
+      this.#app.routing(request, response);
+    };
+  }
+
+  async #listen(listening: Listening, listen: () => void): Promise<void> {
+    const { server } = listening;
+    server.maxConnections = MAX_CONNECTIONS;
+    server.setTimeout(this.#stalledMs);
+    server.on('clientError', refuseNonsense);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.once('listening', () => {
+        server.off('error', reject);
+        resolve();
+      });
+      listen();
+    });
+    // Accepting can fail later (out of descriptors): the client sees it, the speaker goes on.
+    server.on('error', () => {});
+    this.#listening.push(listening);
+  }
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, readonly [status: number, detail: string]>> = {
   HPE_HEADER_OVERFLOW: [431, 'the head of the request is larger than 16 KiB'],
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not come in time'],
 };
+
+/** What is no HTTP gets its problem from here, as no request comes of it. */
+function refuseNonsense(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, detail] = CLIENT_ERRORS[error.code ?? ''] ?? [400, 'this is not well-formed HTTP'];
+  const body = `${JSON.stringify(problemOf(status, detail))}\n`;
+  const head = [
+    `HTTP/1.1 ${status} ${titleOf(status)}`,
+    `content-type: ${PROBLEM_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}

@@ -1,6 +1,6 @@
 /** The control socket as a file, before anything listens on it. Loads nothing of the API itself. */
 
-import { lstat, mkdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 
@@ -28,4 +28,13 @@ export async function clearSocketPath(path: string): Promise<void> {
   else if (answer === 'EACCES') throw new Error(`${path} belongs to another user`);
   // Whatever else the answer is (a full backlog, say), somebody holds the socket.
   else if (answer !== 'ENOENT') throw new Error(`another process answers on ${path}; is peregrine running already?`);
+}
+
+/** The number of a group that is given by name or number. */
+export async function groupId(group: string): Promise<number> {
+  if (/^\d+$/.test(group)) return Number(group);
+  const text = await readFile('/etc/group', 'utf8');
+  const found = text.split('\n').find((line) => line.startsWith(`${group}:`));
+  if (found === undefined) throw new Error(`there is no group "${group}" in /etc/group`);
+  return Number(found.split(':')[2]);
 }

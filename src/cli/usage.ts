@@ -38,6 +38,9 @@ Options
   --policies        check and derive: also every policy in words
   --log-level LEVEL debug, info, warn or error
   --router-id ID    run, derive and plan with --node: dotted quad, or "hash" (as CALICO_ROUTER_ID)
+  --socket-group GROUP, --api-listen ADDRESS:PORT, --api-tls-certificate FILE, --api-tls-key FILE,
+  --api-token-file FILE, --api-read-token-file FILE
+                    run: who may use the control socket, and the API on TCP (docs/control-api.md)
   --kernel none     run: neither read nor write the kernel's routes (every next hop counts as reachable)
   --version, --help
 

@@ -5,16 +5,28 @@
 
 import { createHash } from 'node:crypto';
 import type { DesiredState } from '../../confd/desired-state.ts';
+import { parseListen, type TcpOptions } from '../api/tcp-options.ts';
 import { type Diagnostic, SourceDocument } from './diagnose.ts';
-import { configSchema } from './schema.ts';
+import { type ApiConfig, configSchema } from './schema.ts';
 import { toDesiredState } from './to-desired-state.ts';
 import { describeIssue } from './words.ts';
 
 /** YAML aliases may multiply; a configuration has a handful. */
 const MAX_ALIASES = 100;
 
+/** Where the API listens beside its socket's path. */
+export interface ApiPlaces {
+  readonly socketGroup: string | null;
+  readonly tcp: TcpOptions | null;
+}
+
 export type LoadResult =
-  | { readonly ok: true; readonly desired: DesiredState; readonly controlSocket: string | null }
+  | {
+      readonly ok: true;
+      readonly desired: DesiredState;
+      readonly controlSocket: string | null;
+      readonly api: ApiPlaces;
+    }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 export function loadStandAlone(file: string, text: string): LoadResult {
@@ -40,7 +52,14 @@ export function loadStandAlone(file: string, text: string): LoadResult {
   if (problems.length > 0) {
     return { ok: false, diagnostics: inOrder(problems.map(({ path, message }) => source.at(path, message))) };
   }
-  return { ok: true, desired, controlSocket: parsed.data.controlSocket ?? null };
+  const { controlSocket = null, api } = parsed.data;
+  return { ok: true, desired, controlSocket, api: apiPlaces(api) };
+}
+
+function apiPlaces({ socketGroup, listen, tls, tokenFile, readTokenFile }: ApiConfig): ApiPlaces {
+  const place = listen === undefined ? null : parseListen(listen);
+  const files = { tls: tls ?? null, tokenFile: tokenFile ?? null, readTokenFile: readTokenFile ?? null };
+  return { socketGroup: socketGroup ?? null, tcp: place === null ? null : { ...place, ...files } };
 }
 
 function inOrder(diagnostics: Diagnostic[]): Diagnostic[] {

@@ -7,6 +7,7 @@
 
 import * as z from 'zod';
 import { formatPrefix, parseAddress, parseIpv4, parsePrefix, sameAddress } from '../../bgp/ip.ts';
+import { parseListen, refusedTcp } from '../api/tcp-options.ts';
 
 const address = z.string().refine((text) => parseAddress(text) !== null, 'wanted an IPv4 or IPv6 address');
 const dottedQuad = z.string().refine((text) => parseIpv4(text) > 0, 'wanted a dotted quad such as 10.0.0.1');
@@ -175,12 +176,46 @@ export const peerSchema = z.strictObject({
   group: z.string().optional(),
 });
 
+const LISTEN = 'wanted ADDRESS:PORT, such as 127.0.0.1:8179 or "[::1]:8179"';
+const file = z.string().min(1);
+
+/** The control API beside its socket's path. */
+const apiSchema = z
+  .strictObject({
+    socketGroup: z
+      .union([z.string().min(1), z.int().min(0)])
+      .transform(String)
+      .optional(),
+    listen: z
+      .string()
+      .refine((text) => parseListen(text) !== null, LISTEN)
+      .optional(),
+    tls: z.strictObject({ certificate: file, key: file }).optional(),
+    tokenFile: file.optional(),
+    readTokenFile: file.optional(),
+  })
+  .superRefine(({ listen, tls, tokenFile, readTokenFile }, context) => {
+    const place = listen === undefined ? null : parseListen(listen);
+    if (place === null) {
+      const needless = Object.entries({ tls, tokenFile, readTokenFile }).find(([, value]) => value !== undefined);
+      if (needless !== undefined && listen === undefined) {
+        context.addIssue({ code: 'custom', path: [needless[0]], message: 'this is for TCP: wanted listen beside it' });
+      }
+      return;
+    }
+    const options = { ...place, tls: null, tokenFile: tokenFile ?? null, readTokenFile: readTokenFile ?? null };
+    const message = refusedTcp(options);
+    if (message !== null) context.addIssue({ code: 'custom', path: ['listen'], message });
+  });
+export type ApiConfig = z.infer<typeof apiSchema>;
+
 export const configSchema = z.strictObject({
   routerId: dottedQuad,
   as: asNumber,
   clusterId: dottedQuad.optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   controlSocket: z.string().min(1).max(107).optional(),
+  api: apiSchema.default({}),
   listen: z.array(z.strictObject({ address, port: port.default(179) })).default([
     { address: '0.0.0.0', port: 179 },
     { address: '::', port: 179 },

@@ -1,10 +1,10 @@
 /** A speaker with its control API inside the test's own process: stand-alone configuration, loopback, no kernel. */
 
-import type { IncomingHttpHeaders, Server } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { startApiServer } from '../../src/api/server.ts';
+import { ApiServer, type ApiServerOptions } from '../../src/api/server.ts';
 import { formatDiagnostic } from '../../src/config/diagnose.ts';
 import { loadStandAlone } from '../../src/config/load.ts';
 import { SILENT_LOG } from '../../src/log/log.ts';
@@ -12,6 +12,9 @@ import { systemClock } from '../../src/speaker/clock.ts';
 import { Speaker } from '../../src/speaker/speaker.ts';
 import { SpeakerApi } from '../../src/speaker/speaker-api.ts';
 import { LOOPBACK_PORT, temporaryFolder } from './loopback.ts';
+import { OpenApiChecker } from './openapi-checker.ts';
+
+const CHECKER = new OpenApiChecker();
 
 export interface ApiAnswer {
   readonly status: number;
@@ -22,15 +25,19 @@ export interface ApiAnswer {
 export class InProcessSpeaker {
   readonly socketPath: string;
   readonly #speaker: Speaker;
-  readonly #server: Server;
+  readonly #server: ApiServer;
 
-  private constructor(socketPath: string, speaker: Speaker, server: Server) {
+  private constructor(socketPath: string, speaker: Speaker, server: ApiServer) {
     this.socketPath = socketPath;
     this.#speaker = speaker;
     this.#server = server;
   }
 
-  static async start(address: string, config: object): Promise<InProcessSpeaker> {
+  static async start(
+    address: string,
+    config: object,
+    options: Partial<ApiServerOptions> = {},
+  ): Promise<InProcessSpeaker> {
     const text = stringify({
       listen: [{ address, port: LOOPBACK_PORT }],
       kernel: { enabled: false, resolveNextHops: 'always' },
@@ -41,16 +48,27 @@ export class InProcessSpeaker {
     const speaker = new Speaker({ log: SILENT_LOG, clock: systemClock, version: 'test' });
     speaker.setSource('file:test.yaml');
     const socketPath = join(temporaryFolder(), 'api.sock');
-    const server = await startApiServer(socketPath, new SpeakerApi(speaker), SILENT_LOG);
+    const server = await ApiServer.start({ ...options, socketPath }, new SpeakerApi(speaker), SILENT_LOG);
     const failure = await speaker.start(loaded.desired);
     if (failure !== null) throw new Error(failure);
     return new InProcessSpeaker(socketPath, speaker, server);
   }
 
-  /** One request as any HTTP client makes it. */
-  ask(method: string, path: string): Promise<ApiAnswer> {
+  /** One request as any HTTP client makes it; throws when the answer is not as the OpenAPI document says. */
+  async ask(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
+    const answer = await this.#ask(method, path, body);
+    const { status, headers, text } = answer;
+    if (method !== 'HEAD') {
+      const problems = CHECKER.problems(method, path, status, headers['content-type'], text);
+      if (problems.length > 0) throw new Error(problems.join('\n'));
+    }
+    return answer;
+  }
+
+  #ask(method: string, path: string, body: unknown): Promise<ApiAnswer> {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
     return new Promise((resolve, reject) => {
-      const call = request({ socketPath: this.socketPath, method, path }, (response) => {
+      const call = request({ socketPath: this.socketPath, method, path, headers }, (response) => {
         let text = '';
         response.setEncoding('utf8');
         response.on('data', (chunk: string) => {
@@ -60,7 +78,7 @@ export class InProcessSpeaker {
         response.on('error', reject);
       });
       call.on('error', reject);
-      call.end();
+      call.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
     });
   }
 
@@ -76,9 +94,16 @@ export class InProcessSpeaker {
       .map((line) => JSON.parse(line) as T);
   }
 
+  get tcpPort(): number {
+    return this.#server.tcpPort!;
+  }
+
+  reloadSecrets(): Promise<void> {
+    return this.#server.reload();
+  }
+
   async stop(): Promise<void> {
     await this.#speaker.shutdown('silent');
-    this.#server.close();
-    this.#server.closeAllConnections();
+    await this.#server.close();
   }
 }
