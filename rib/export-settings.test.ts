@@ -86,6 +86,15 @@ describe('settings of a peer', () => {
     expect(peers.get(index)).toBeNull();
   });
 
+  test.each([true, false])('our link-local address is among them when the policy tells it: %s', (tellsLinkLocal) => {
+    const bench = new ExportBench();
+    const index = bench.addPeer('p', LOCAL_AS, { tellsLinkLocal });
+    bench.peers.sessionUp(index, session, ends);
+    const onLink = { ...own, localLinkLocal: address('fe80::1') };
+    const settings = exportSettingsOf(bench.peers.get(index)!, 1, policy, onLink);
+    expect(settings?.localLinkLocal).toEqual(tellsLinkLocal ? address('fe80::1') : null);
+  });
+
   test('there are none without a session', () => {
     const bench = new ExportBench();
     expect(exportSettingsOf(bench.peers.get(bench.addPeer('p', 1))!, 0, policy, own)).toBeNull();

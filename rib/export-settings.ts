@@ -27,7 +27,7 @@ export function exportSettingsOf(
 ): ExportSettings | null {
   const { session, ends } = peer;
   if (session === null || ends === null) return null;
-  const { isRouteReflectorClient, nextHopMode, removePrivateAs } = peer.policy;
+  const { isRouteReflectorClient, nextHopMode, removePrivateAs, tellsLinkLocal } = peer.policy;
   return {
     family,
     isInternal: session.isInternal,
@@ -38,7 +38,7 @@ export function exportSettingsOf(
     nextHopMode,
     localAddress: ends.localAddress,
     otherAddresses: own.otherAddresses,
-    localLinkLocal: own.localLinkLocal,
+    localLinkLocal: tellsLinkLocal ? own.localLinkLocal : null,
     extendedNextHop: session.extendedNextHop,
     isLlgrAware: session.longLivedGracefulRestart !== null,
     role: session.role?.local ?? null,

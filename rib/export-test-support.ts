@@ -21,6 +21,7 @@ export const OPEN_POLICY: PeerPolicyConfig = {
   clusterId: null,
   allowOwnAs: 0,
   maxPrefixes: null,
+  tellsLinkLocal: true,
   removePrivateAs: false,
 };
 
@@ -48,9 +49,10 @@ export class ExportBench implements ExportTables {
   addPeer(
     name: string,
     peerAs: number,
-    options: { client?: boolean; localAs?: number; identifier?: string } = {},
+    options: { client?: boolean; localAs?: number; identifier?: string; tellsLinkLocal?: boolean } = {},
   ): PeerIndex {
-    const policy = { ...OPEN_POLICY, isRouteReflectorClient: options.client ?? false };
+    const { client = false, tellsLinkLocal = true } = options;
+    const policy = { ...OPEN_POLICY, isRouteReflectorClient: client, tellsLinkLocal };
     const peer = this.peers.add({ name, localAs: options.localAs ?? LOCAL_AS, peerAs, policy }, parseIpv4(CLUSTER));
     this.peers.bgpIdentifier[peer] = parseIpv4(options.identifier ?? '10.0.0.77');
     return peer;

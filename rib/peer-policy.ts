@@ -18,6 +18,8 @@ export interface PeerPolicyConfig {
   readonly allowOwnAs: number;
   /** Largest number of prefixes accepted per family before the session is closed with Cease/1 (RFC 4486); null: no limit. */
   readonly maxPrefixes: number | null;
+  /** Our link-local address goes along with our global one as IPv6 next hop, to peers on the same link (RFC 2545 3). */
+  readonly tellsLinkLocal: boolean;
   /** RFC 8212 is stated by the configuration layer; here an absent policy does not exist. */
   readonly removePrivateAs: boolean;
 }

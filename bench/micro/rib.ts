@@ -186,6 +186,7 @@ const policy = {
   clusterId: null,
   allowOwnAs: 0,
   maxPrefixes: null,
+  tellsLinkLocal: true,
   removePrivateAs: false,
 } as const;
 

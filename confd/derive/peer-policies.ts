@@ -95,6 +95,8 @@ export class PeerPolicies {
       clusterId: choice.clusterId,
       allowOwnAs: choice.allowOwnAs,
       maxPrefixes: null,
+      // BIRD tells none over the multihop sessions that all of Calico's are: traffic goes to addresses of nodes.
+      tellsLinkLocal: false,
       removePrivateAs: false,
     };
   }

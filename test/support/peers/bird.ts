@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DaemonProcess } from '../daemon-process.ts';
+import { waitUntil } from '../wait-for.ts';
 import {
   type Announcement,
   BGP_PORT,
@@ -124,6 +125,16 @@ function renderBird(config: RouterConfig): string {
   for (const [index, neighbour] of config.neighbours.entries())
     lines.push(...renderNeighbour(config, neighbour, index));
   return `${lines.join('\n')}\n`;
+}
+
+/** Waits until every BGP protocol is established. */
+export async function birdEstablished(place: BirdPlace, deadlineMs: number): Promise<void> {
+  await waitUntil(
+    `BIRD's sessions in ${place.namespace.label} are established`,
+    deadlineMs,
+    async () => (await birdc(place, 'show', 'protocols')).split('\n').filter((line) => /\sBGP\s/.test(line)),
+    (lines) => lines.length > 0 && lines.every((line) => line.includes('Established')),
+  );
 }
 
 function channelOf(family: Family): string {
