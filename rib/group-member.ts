@@ -17,7 +17,9 @@ export class GroupMember {
   catchUp: CatchUp | null;
   /** The initial table has not been announced as complete yet. */
   owesEndOfRib: boolean;
-  /** Rounds of the group's dirty set when it joined. */
+  /** End-of-RIB may not go yet: what it would end is not all known (RFC 4724 4.1). */
+  holdsEndOfRib: boolean;
+  /** Rounds of the group's dirty set when it joined, or when End-of-RIB was let go. */
   joinedInRound: number;
   /** A refresh was asked for that cannot begin yet. */
   wantsRefresh: boolean;
@@ -34,6 +36,7 @@ export class GroupMember {
     this.cursor = null;
     this.catchUp = null;
     this.owesEndOfRib = true;
+    this.holdsEndOfRib = false;
     this.joinedInRound = 0;
     this.wantsRefresh = false;
     this.marksRefresh = marksRefresh;

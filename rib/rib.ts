@@ -37,6 +37,7 @@ export type { ReceiveOutcome } from './adj-rib-in.ts';
 export type { DecisionOptions } from './decision.ts';
 
 const FAMILIES: readonly FamilyIndex[] = [FAMILY_IPV4, FAMILY_IPV6];
+const NOTHING: readonly [boolean, boolean] = [false, false];
 /** Next hops resolved, and sets swept, between two looks at the clock. */
 const NEXT_HOPS_PER_CHECK = 64;
 const SETS_PER_CHECK = 512;
@@ -160,11 +161,15 @@ export class Rib {
     }
   }
 
-  /** @param retain families whose paths are kept as stale until End-of-RIB, sweepStale or the next loss */
-  sessionDown(peer: PeerIndex, retain: readonly [boolean, boolean]): void {
+  /**
+   * @param retain families whose paths are kept as stale until End-of-RIB, sweepStale or the next loss
+   * @param retainOlder and of these, the ones where paths that were stale before this loss are kept as well
+   */
+  sessionDown(peer: PeerIndex, retain: readonly [boolean, boolean], retainOlder = NOTHING): void {
     const state = this.peers.get(peer);
     if (state !== null) state.isUp = false;
-    for (const family of FAMILIES) this.#walks[family].endSession(peer, retain[family]);
+    for (const family of FAMILIES)
+      this.#walks[family].endSession(peer, retain[family], retain[family] && retainOlder[family]);
   }
 
   /**

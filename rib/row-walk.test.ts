@@ -86,6 +86,21 @@ describe('the end of a session', () => {
     expect([bench.best(PREFIX), bench.best('10.0.0.0/8')]).toEqual(['p', null]);
   });
 
+  test('or retained with the rest, until End-of-RIB', () => {
+    const { bench, peer } = loaded();
+    for (let loss = 0; loss < 3; loss++) {
+      bench.rib.sessionDown(peer, [true, true], [loss > 0, false]);
+      bench.up(peer, { forwardingPreserved: [0, 1] });
+      if (loss < 2) bench.announce(peer, PREFIX, {});
+    }
+    bench.settle();
+    expect([bench.best(PREFIX), bench.best('10.0.0.0/8'), bench.best('2001:db8::/32')]).toEqual(['p', 'p', null]);
+    bench.announce(peer, PREFIX, {});
+    bench.update(peer, { endOfRib: 0 });
+    bench.settle();
+    expect([bench.best(PREFIX), bench.best('10.0.0.0/8'), counters(bench, peer).stale]).toEqual(['p', null, 0]);
+  });
+
   test('any number of losses keeps stale and current apart', () => {
     const { bench, peer } = loaded();
     for (let i = 0; i < 50; i++) {

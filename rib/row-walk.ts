@@ -107,11 +107,13 @@ export class RowWalk {
     this.#epochs[peer] = 0;
   }
 
-  /** The session is lost. All paths are stale; they are removed, or retained until sweepRetained. */
-  endSession(peer: PeerIndex, isRetaining: boolean): void {
+  /**
+   * The session is lost. All paths are stale; they are removed, or retained until sweepRetained. What was stale before
+   * this second loss is removed (RFC 4724 4.2), or retained with the rest.
+   */
+  endSession(peer: PeerIndex, isRetaining: boolean, isRetainingOlder: boolean): void {
     this.#marks[peer * MARKS + MARK_REFRESH] = NO_MARK;
-    // RFC 4724 4.2: what was stale before the second loss is removed.
-    this.sweepRetained(peer);
+    if (!isRetainingOlder) this.sweepRetained(peer);
     this.#beginEpoch(peer);
     const mark = peer * MARKS + MARK_RETAINED;
     this.#marks[mark] = this.#rib.epoch[peer];

@@ -6,7 +6,8 @@
  *   member has little left, prefixes of which it would hear nothing are put aside until another one asks.
  * - The log is bounded. Members that are more than half of the bound behind when it is reached are cut: they are sent
  *   the present state of what they have missed, apart from the others (catch-up.ts).
- * - End-of-RIB (RFC 4724 2) goes to each member when all that waited at its joining has been encoded for it.
+ * - End-of-RIB (RFC 4724 2) goes to each member when all that waited at its joining has been encoded for it, or, if it
+ *   is held back (RFC 4724 4.1), all that waited when it was let go.
  */
 
 import { AdjRibOut } from './adj-rib-out.ts';
@@ -133,8 +134,9 @@ export class UpdateGroup implements Disposable {
   }
 
   /** A peer whose session has come up. */
-  join(peer: PeerIndex, marksRefresh: boolean): void {
+  join(peer: PeerIndex, marksRefresh: boolean, holdsEndOfRib: boolean): void {
     const member = new GroupMember(peer, marksRefresh);
+    member.holdsEndOfRib = holdsEndOfRib;
     if (this.ribOut.count > 0) member.catchUp = CatchUp.ofNewMember(peer, this.#tables.prefixes, this.ribOut);
     this.adopt(member);
   }
@@ -174,6 +176,15 @@ export class UpdateGroup implements Disposable {
   leave(peer: PeerIndex): void {
     const catchUp = this.release(peer)?.catchUp;
     if (catchUp) this.#disposables.push(catchUp);
+  }
+
+  /** End-of-RIB may go to the member, after all that waits now. */
+  releaseEndOfRib(peer: PeerIndex): void {
+    const member = this.members.get(peer);
+    if (member === undefined || !member.holdsEndOfRib) return;
+    member.holdsEndOfRib = false;
+    member.joinedInRound = this.dirty.rounds;
+    if (this.#endOfRibsOwed > 0) this.#sendEndOfRibs();
   }
 
   /** ROUTE-REFRESH (RFC 2918): the member is sent everything again, after what it is being sent now. */
@@ -342,7 +353,9 @@ export class UpdateGroup implements Disposable {
 
   /** RFC 7313 4: not before End-of-RIB, and one refresh after the other. */
   #beginRefreshIfDue(member: GroupMember): void {
-    if (!member.wantsRefresh || member.owesEndOfRib || member.catchUp !== null) return;
+    if (!member.wantsRefresh || member.catchUp !== null) return;
+    // Without marks a refresh ends nothing at the peer and need not wait for an End-of-RIB that is held back.
+    if (member.owesEndOfRib && (member.marksRefresh || !member.holdsEndOfRib)) return;
     member.wantsRefresh = false;
     this.#unfollow(member);
     member.leaveLog(this.log);
@@ -355,7 +368,7 @@ export class UpdateGroup implements Disposable {
 
   #sendEndOfRibs(): void {
     for (const member of this.members.values()) {
-      if (!member.owesEndOfRib || member.cursor === null) continue;
+      if (!member.owesEndOfRib || member.holdsEndOfRib || member.cursor === null) continue;
       // Prefixes that keep changing do not put it off: after two rounds all that waited has been encoded.
       const isEncoded = this.dirty.count === 0 || this.dirty.rounds >= member.joinedInRound + 2;
       if (!isEncoded || (this.#aside.count > 0 && this.#asideFor !== member.peer)) continue;

@@ -27,10 +27,15 @@ class Scene {
     this.groups = new UpdateGroups(this.rib, limits);
   }
 
-  join(peer: number, settings: GroupSettings = fakeSettings(this.rib), marksRefresh = false): FakeReceiver {
+  join(
+    peer: number,
+    settings: GroupSettings = fakeSettings(this.rib),
+    marksRefresh = false,
+    holds = false,
+  ): FakeReceiver {
     const receiver = new FakeReceiver(settings.encoding);
     this.receivers.set(peer, receiver);
-    this.groups.join(peer, settings, marksRefresh);
+    this.groups.join(peer, settings, marksRefresh, holds);
     return receiver;
   }
 
@@ -221,6 +226,39 @@ describe('End-of-RIB', () => {
     const receiver = scene.join(5);
     scene.read(5);
     expect(receiver.marks).toEqual(['eor']);
+  });
+
+  test('that is held back comes when it is let go, behind all that waits then', () => {
+    const scene = new Scene();
+    scene.rib.announce(4, '10.0.0.0/24', A, 1);
+    const held = scene.join(5, undefined, false, true);
+    const free = scene.join(6);
+    scene.settle();
+    expect([held.marks, free.marks, held.table.size]).toEqual([[], ['eor'], 1]);
+    for (let i = 0; i < 1000; i++) scene.rib.announce(4, `10.1.${i >> 8}.${i & 255}/32`, A, 1);
+    scene.groups.releaseEndOfRib(5, 0);
+    scene.groups.releaseEndOfRib(5, 0);
+    for (let i = 0; i < 20; i++) {
+      scene.encode(1);
+      scene.read(5, 3000);
+      if (held.marks.length > 0) expect(held.table.size).toBe(1001);
+    }
+    scene.settle();
+    expect([held.marks, free.marks, held.table.size]).toEqual([['eor'], ['eor'], 1001]);
+  });
+
+  test('that is held back does not hold back a refresh without marks', () => {
+    const scene = new Scene();
+    scene.rib.announce(4, '10.0.0.0/24', A, 1);
+    const plain = scene.join(5, undefined, false, true);
+    const marking = scene.join(6, undefined, true, true);
+    scene.settle();
+    for (const peer of [5, 6]) scene.groups.requestFullRefresh(peer, 0);
+    scene.settle();
+    expect([plain.announced, marking.announced]).toEqual([2, 1]);
+    for (const peer of [5, 6]) scene.groups.releaseEndOfRib(peer, 0);
+    scene.settle();
+    expect([plain.marks, marking.marks]).toEqual([['eor'], ['eor', 'borr', 'eorr']]);
   });
 
   test('comes behind the whole table, once for each member', () => {

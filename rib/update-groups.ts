@@ -104,14 +104,20 @@ export class UpdateGroups {
   /**
    * The session of a peer is up and this family was negotiated: the peer is sent the table, then End-of-RIB.
    * @param marksRefresh enhanced route refresh (RFC 7313) was negotiated
+   * @param holdsEndOfRib End-of-RIB waits for `releaseEndOfRib`
    */
-  join(peer: PeerIndex, settings: GroupSettings, marksRefresh: boolean): void {
+  join(peer: PeerIndex, settings: GroupSettings, marksRefresh: boolean, holdsEndOfRib = false): void {
     const { family } = settings.encoding;
     this.#leaveFamily(peer, family);
     const group =
       this.#find(settings) ?? this.#add(new UpdateGroup(settings, this.#tables[family], null, this.#limits));
-    group.join(peer, marksRefresh);
+    group.join(peer, marksRefresh, holdsEndOfRib);
     this.#groupOfPeer[family].set(peer, group);
+  }
+
+  /** End-of-RIB that is held back may go, after what waits now. */
+  releaseEndOfRib(peer: PeerIndex, family: FamilyIndex): void {
+    this.#groupOfPeer[family].get(peer)?.releaseEndOfRib(peer);
   }
 
   /** The session of a peer is down. What it was to be sent is forgotten. */

@@ -53,14 +53,15 @@ export type Action =
       readonly session: NegotiatedSession;
     }
   /**
-   * The session is over. Families in `retain` (by family index) keep the peer's routes, marked stale; those that were
-   * still stale from an earlier restart go, except long-lived ones (RFC 4724 section 4.2). All other routes go.
+   * The session is over. Families in `retain` (by family index) keep the peer's routes, marked stale; of those that
+   * were still stale from an earlier restart only where `retainOlder` says so. All other routes go.
    */
   | {
       readonly type: 'sessionDown';
       readonly connectionId: ConnectionId;
       readonly reason: DownReason;
       readonly retain: readonly [boolean, boolean];
+      readonly retainOlder: readonly [boolean, boolean];
     }
   /** A connection ended that never carried the session. */
   | { readonly type: 'attemptFailed'; readonly connectionId: ConnectionId; readonly reason: DownReason }

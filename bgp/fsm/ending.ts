@@ -9,7 +9,7 @@ import type { NotificationError } from '../wire/error.ts';
 import type { NotificationMessage } from '../wire/message-types.ts';
 import type { StaleRemovalCause } from './action.ts';
 import { dialLater } from './dialling.ts';
-import { retainOnDown } from './graceful-restart.ts';
+import { retainOnDown, retainsOlder } from './graceful-restart.ts';
 import { countsAsError, nextIdleHoldSeconds } from './idle-hold.ts';
 import {
   type AdministrativeCause,
@@ -136,7 +136,8 @@ function endSession(turn: Turn, connection: Connection, reason: DownReason): voi
   if (session === null) return;
   if (reason.silent) {
     // The process is about to exit and leaves everything as it is, its own kernel routes too.
-    act(turn, { type: 'sessionDown', connectionId: connection.id, reason, retain: session.families });
+    const { families } = session;
+    act(turn, { type: 'sessionDown', connectionId: connection.id, reason, retain: families, retainOlder: families });
     return;
   }
   const retained = retainOnDown(peer.config, session, reason, peer.retained);
@@ -145,6 +146,7 @@ function endSession(turn: Turn, connection: Connection, reason: DownReason): voi
     connectionId: connection.id,
     reason,
     retain: [retained[0] !== null, retained[1] !== null],
+    retainOlder: [retainsOlder(peer.retained[0], retained[0]), retainsOlder(peer.retained[1], retained[1])],
   });
   const wasLongLived = FAMILIES.map((family) => peer.retained[family]?.phase === 'long-lived');
   peer.retained = retained;

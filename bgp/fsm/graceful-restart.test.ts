@@ -284,8 +284,27 @@ describe('the peer comes back', () => {
   test('and goes again before End-of-RIB: the wait begins anew', () => {
     const driver = backAfterLoss({}, offered({}));
     driver.apply({ type: 'connectionFailed', connectionId: 'in-2', error: null });
-    expect(driver.of('sessionDown')[0].retain).toEqual([true, false]);
+    expect(driver.of('sessionDown')[0]).toMatchObject({ retain: [true, false], retainOlder: [true, false] });
     expect([...driver.timers.keys()]).toEqual(['restart']);
+  });
+
+  test('and goes again and again: what was stale before outlives three of these losses, not a fourth', () => {
+    const driver = passive();
+    const kept: (readonly boolean[])[] = [];
+    for (let life = 0; life < 6; life++) {
+      const connectionId = comeUp(driver, offered({}));
+      driver.apply({ type: 'connectionFailed', connectionId, error: null });
+      kept.push(driver.of('sessionDown')[0].retainOlder);
+    }
+    expect(kept.map(([ipv4]) => ipv4)).toEqual([false, true, true, true, false, true]);
+    expect(driver.violations).toEqual([]);
+  });
+
+  test('End-of-RIB, then a loss: that is a first loss again', () => {
+    const driver = backAfterLoss({}, offered({}));
+    driver.apply({ type: 'endOfRibReceived', connectionId: 'in-2', family: 'ipv4-unicast' });
+    driver.apply({ type: 'connectionFailed', connectionId: 'in-2', error: null });
+    expect(driver.of('sessionDown')[0]).toMatchObject({ retain: [true, false], retainOlder: [false, false] });
   });
 
   test('in the long-lived time: its timer runs on, also when the peer goes again', () => {
@@ -297,6 +316,7 @@ describe('the peer comes back', () => {
     expect(driver.timers.has('longLivedStale ipv4-unicast')).toBe(true);
     driver.apply({ type: 'connectionFailed', connectionId: 'in-2', error: null });
     expect(driver.of('markLongLivedStale')).toHaveLength(1);
+    expect(driver.of('sessionDown')[0]).toMatchObject({ retain: [true, false], retainOlder: [true, false] });
     expect(driver.of('startTimer').filter(({ timer }) => timer.name === 'longLivedStale')).toEqual([]);
     expect(driver.timers.has('longLivedStale ipv4-unicast')).toBe(true);
     const back = comeUp(driver, offered({ longLivedSeconds: 3600 }));

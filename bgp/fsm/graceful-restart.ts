@@ -16,6 +16,13 @@ export type Retained = readonly [RetainedFamily | null, RetainedFamily | null];
 
 const FAMILIES: readonly FamilyIndex[] = [FAMILY_IPV4, FAMILY_IPV6];
 
+/**
+ * A peer that restarts again before its End-of-RIB keeps the routes that were stale already, which RFC 4724 section 4.2
+ * would have us remove: its forwarding has outlived one restart and outlives the next. So often, and no more: the
+ * whole of the retention stays bounded by this many restart times.
+ */
+export const LOSSES_OUTLIVED_MAX = 3;
+
 /** True when a session that ended for this reason lets the peer's routes be kept at all. */
 export function allowsRetention(reason: DownReason, session: NegotiatedSession): boolean {
   const overNotification = session.gracefulRestart?.notification === true && !reason.hardReset;
@@ -72,11 +79,24 @@ function retainFamily(
   // The stale time of a family that is still long-lived runs on: it bounds the whole of the retention, however often
   // the session comes and goes meanwhile (RFC 9494 section 4.2).
   if (previous?.phase === 'long-lived' && longLivedStaleTimeSeconds > 0)
-    return { phase: 'long-lived', longLivedStaleTimeSeconds };
+    return { phase: 'long-lived', longLivedStaleTimeSeconds, lossesOutlived: previous.lossesOutlived };
+  const lossesOutlived = outlivesAnother(previous) ? previous.lossesOutlived + 1 : 0;
   const inRestart = session.gracefulRestart?.families.some((listed) => listed.family === family) === true;
   if (inRestart && (isBack || (session.gracefulRestart?.restartTimeSeconds ?? 0) > 0))
-    return { phase: 'restarting', longLivedStaleTimeSeconds };
-  return longLivedStaleTimeSeconds > 0 ? { phase: 'long-lived', longLivedStaleTimeSeconds } : null;
+    return { phase: 'restarting', longLivedStaleTimeSeconds, lossesOutlived };
+  return longLivedStaleTimeSeconds > 0 ? { phase: 'long-lived', longLivedStaleTimeSeconds, lossesOutlived } : null;
+}
+
+function outlivesAnother(previous: RetainedFamily | null): previous is RetainedFamily {
+  return previous !== null && previous.lossesOutlived < LOSSES_OUTLIVED_MAX;
+}
+
+/**
+ * True when routes that were stale before this loss of the session stay as well. Long-lived ones have a time of their
+ * own that ends them (RFC 9494 section 4.2).
+ */
+export function retainsOlder(previous: RetainedFamily | null, kept: RetainedFamily | null): boolean {
+  return kept !== null && (previous?.phase === 'long-lived' || outlivesAnother(previous));
 }
 
 /**

@@ -57,6 +57,8 @@ export interface RetainedFamily {
     | 'refreshing';
   /** RFC 9494 stale time that follows the restart time; 0: none. */
   readonly longLivedStaleTimeSeconds: number;
+  /** Losses of the session before End-of-RIB that the oldest of these routes have outlived. */
+  readonly lossesOutlived: number;
 }
 
 export interface PeerState {
