@@ -2,6 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { compareConfigs } from './config-change.ts';
 import { peerIn, testConfig } from './test-support.ts';
 
+const RESTART = {
+  mode: 'helper',
+  restartTimeSeconds: 120,
+  notification: true,
+  longLivedStaleTimeSeconds: 600,
+} as const;
+
 describe('compareConfigs', () => {
   test.each([
     ['nothing', {}, 'none'],
@@ -15,6 +22,11 @@ describe('compareConfigs', () => {
     ['families', { families: ['ipv4-unicast', 'ipv6-unicast'] as const }, 'reset'],
     ['the password', { password: 'secret' }, 'reset'],
     ['the AS number', { peerAs: 1 }, 'reset'],
+    ['the restart time', { gracefulRestart: { ...RESTART, restartTimeSeconds: 7 } }, 'hitless'],
+    ['the long-lived stale time', { gracefulRestart: { ...RESTART, longLivedStaleTimeSeconds: 0 } }, 'hitless'],
+    ['no long-lived graceful restart', { gracefulRestart: { ...RESTART, longLivedStaleTimeSeconds: null } }, 'reset'],
+    ['graceful restart in both roles', { gracefulRestart: { ...RESTART, mode: 'full' as const } }, 'reset'],
+    ['graceful restart without the N bit', { gracefulRestart: { ...RESTART, notification: false } }, 'reset'],
     [
       'ADD-PATH',
       {
@@ -23,7 +35,10 @@ describe('compareConfigs', () => {
       'reset',
     ],
   ])('%s', (_, given, effect) => {
-    const change = compareConfigs(testConfig(), testConfig(given));
+    const change = compareConfigs(
+      testConfig({ gracefulRestart: RESTART }),
+      testConfig({ gracefulRestart: RESTART, ...given }),
+    );
     expect(change.effect).toBe(effect);
     expect(change.fields).toEqual(effect === 'none' ? [] : Object.keys(given));
     expect(change.resetFields).toEqual(effect === 'reset' ? Object.keys(given) : []);
@@ -57,6 +72,23 @@ describe('a new configuration', () => {
     driver.apply({ type: 'outgoingConnectionOpened', connectionId: 'out-2' });
     expect(driver.of('send')[0].message).toMatchObject({ type: 'open', holdTimeSeconds: 30 });
     expect(driver.violations).toEqual([]);
+  });
+
+  test('of the restart time: the session lives, the next OPEN has it', () => {
+    const driver = peerIn('Established, outgoing');
+    const { config } = driver.state;
+    const gracefulRestart = { ...config.gracefulRestart, restartTimeSeconds: 7 };
+    driver.apply({ type: 'configure', config: { ...config, gracefulRestart } });
+    expect([driver.peerState, driver.sent]).toEqual(['Established', '']);
+    driver.apply({ type: 'connectionFailed', connectionId: 'out-1', error: null });
+    driver.expire('connectRetry');
+    driver.apply({ type: 'outgoingConnectionOpened', connectionId: 'out-2' });
+    const [{ message }] = driver.of('send');
+    expect(
+      message.type === 'open' && message.capabilities.find(({ kind }) => kind === 'graceful-restart'),
+    ).toMatchObject({
+      restartTimeSeconds: 7,
+    });
   });
 
   test('ends idle-hold: it may be the correction', () => {

@@ -37,6 +37,7 @@ const FIELD_EFFECT: { readonly [K in keyof SessionConfig]: 'hitless' | 'reset' }
   extendedMessage: 'reset',
   extendedNextHop: 'reset',
   addPath: 'reset',
+  // But for its times: see resetsGracefulRestart.
   gracefulRestart: 'reset',
   role: 'reset',
 };
@@ -53,8 +54,20 @@ export interface ConfigChange {
 export function compareConfigs(before: SessionConfig, after: SessionConfig): ConfigChange {
   const names = Object.keys(FIELD_EFFECT) as (keyof SessionConfig)[];
   const fields = names.filter((name) => !isEqual(before[name], after[name]));
-  const resetFields = fields.filter((name) => FIELD_EFFECT[name] === 'reset');
+  const resetFields = fields.filter((name) =>
+    name === 'gracefulRestart' ? resetsGracefulRestart(before, after) : FIELD_EFFECT[name] === 'reset',
+  );
   return { effect: resetFields.length > 0 ? 'reset' : fields.length > 0 ? 'hitless' : 'none', fields, resetFields };
+}
+
+/**
+ * Times that we announce for our own restart may wait for the next OPEN; what the two sides have agreed on may not.
+ * Whether we keep a peer's routes for longer (a stale time of 0 or not) is our own affair, too.
+ */
+function resetsGracefulRestart(before: SessionConfig, after: SessionConfig): boolean {
+  const agreed = ({ gracefulRestart: { mode, notification, longLivedStaleTimeSeconds } }: SessionConfig) =>
+    `${mode} ${notification} ${longLivedStaleTimeSeconds !== null}`;
+  return agreed(before) !== agreed(after);
 }
 
 /** Equality of plain values: key order does not matter, order in lists does. */
