@@ -12,6 +12,7 @@ import { refusedTcp, type TcpOptions } from './api/tcp-options.ts';
 import { formatDiagnostic } from './config/diagnose.ts';
 import { type ApiPlaces, loadStandAlone } from './config/load.ts';
 import { createLog, type Log, type LogLevel } from './log/log.ts';
+import { type RestartSettings, stateFilePath } from './restart-settings.ts';
 import { systemClock } from './speaker/clock.ts';
 import { Speaker } from './speaker/speaker.ts';
 import { VERSION } from './version.ts';
@@ -27,6 +28,7 @@ export interface DaemonOptions {
   readonly logLevel: LogLevel | null;
   readonly routerId: string | null;
   readonly kernelBackend: 'netlink' | 'none' | null;
+  readonly restart: RestartSettings;
 }
 
 const EXIT_FAILED = 1;
@@ -35,7 +37,12 @@ const EXIT_CONFIGURATION = 2;
 /** Runs until a signal ends it; resolves to the exit status. */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const log = createLog(options.logLevel ?? 'info');
-  const speaker = new Speaker({ log, clock: systemClock, version: VERSION });
+  const speaker = new Speaker({
+    log,
+    clock: systemClock,
+    version: VERSION,
+    deferralSeconds: options.restart.deferralSeconds,
+  });
   const daemon = new Daemon(options, log, speaker);
   process.on('uncaughtException', (error) => {
     log.error('INTERNAL_ERROR', { stack: error.stack }, `unexpected error: ${error.message}`);
@@ -62,7 +69,7 @@ class Daemon {
 
   async run(): Promise<number> {
     const ended = new Promise<'silent' | 'administrative'>((resolve) => {
-      process.on('SIGTERM', () => resolve('silent'));
+      process.on('SIGTERM', () => resolve(this.#options.restart.onSigterm === 'restart' ? 'silent' : 'administrative'));
       process.on('SIGINT', () => resolve('administrative'));
     });
     process.on('SIGHUP', () => {
@@ -135,6 +142,7 @@ class Daemon {
       process.stderr.write(`peregrine: ${refused}\n`);
       return EXIT_CONFIGURATION;
     }
+    await this.#rememberBeside(socket);
     // Sessions before the API: they do not need it, and its code takes a while to load.
     const failure = await this.#speaker.start(this.#adjusted(first.result.desired));
     if (failure !== null) return this.#startFailed(failure);
@@ -161,6 +169,14 @@ class Daemon {
     return 0;
   }
 
+  /** Only when the control socket is ours: then the earlier life has ended, and what it left is whole. */
+  async #rememberBeside(socket: string): Promise<void> {
+    const path = stateFilePath(this.#options.restart, socket);
+    if (path === null) return;
+    const { RestartFile } = await import('./restart-state.ts');
+    this.#speaker.useMemory(new RestartFile(path, this.#log, systemClock));
+  }
+
   #adjusted<T extends { readonly kernel: { readonly backend: 'netlink' | 'none' } }>(desired: T): T {
     const { kernelBackend } = this.#options;
     if (kernelBackend === null) return desired;
@@ -177,7 +193,9 @@ class Daemon {
     if (this.#options.source.kind !== 'datastore') return EXIT_FAILED;
     const { node, spec } = this.#options.source;
     const { DatastoreFollower } = await import('./datastore-follower.ts');
-    if (!(await this.#openApi(this.#options.socketPath ?? DEFAULT_CONTROL_SOCKET))) return EXIT_FAILED;
+    const socket = this.#options.socketPath ?? DEFAULT_CONTROL_SOCKET;
+    if (!(await this.#openApi(socket))) return EXIT_FAILED;
+    await this.#rememberBeside(socket);
     const follower = new DatastoreFollower({
       node,
       spec,

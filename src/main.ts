@@ -36,6 +36,8 @@ const OPTIONS = {
   'api-tls-key': { type: 'string' },
   'api-token-file': { type: 'string' },
   'api-read-token-file': { type: 'string' },
+  'on-sigterm': { type: 'string' },
+  'state-file': { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -52,7 +54,18 @@ const API_OPTIONS = [
 
 /** Options that each command knows; --help and --version hold everywhere. */
 const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
-  run: ['config', 'node', 'datastore', 'socket', 'log-level', 'router-id', 'kernel', ...API_OPTIONS],
+  run: [
+    'config',
+    'node',
+    'datastore',
+    'socket',
+    'log-level',
+    'router-id',
+    'kernel',
+    'on-sigterm',
+    'state-file',
+    ...API_OPTIONS,
+  ],
   check: ['config', 'policies', 'json'],
   derive: ['node', 'datastore', 'router-id', 'policies', 'json'],
   plan: ['node', 'from', 'to', 'router-id', 'socket', 'json'],
@@ -163,7 +176,11 @@ async function apiPlaces(values: Values): Promise<{ socketGroup: string | null; 
 
 async function run(values: Values, positionals: readonly string[]): Promise<number> {
   only(positionals, 1, 'run --config FILE, or run --node NAME --datastore DATASTORE');
+  const { restartSettings } = await import('./restart-settings.ts');
+  const restart = restartSettings(values, process.env);
+  if (typeof restart === 'string') throw new UsageError(restart);
   const common = {
+    restart,
     socketPath: values.socket ?? null,
     logLevel: logLevel(values),
     routerId: values['router-id'] ?? null,

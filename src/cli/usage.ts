@@ -42,6 +42,8 @@ Options
   --api-token-file FILE, --api-read-token-file FILE
                     run: who may use the control socket, and the API on TCP (docs/control-api.md)
   --kernel none     run: neither read nor write the kernel's routes (every next hop counts as reachable)
+  --on-sigterm WORD run: what SIGTERM does: restart (the default) or shutdown (PEREGRINE_ON_SIGTERM)
+  --state-file PATH run: restart file (default: beside the control socket; PEREGRINE_STATE_FILE), or none
   --version, --help
 
 Environment with --node, as calico-node has it: CALICO_ROUTER_ID, NAMESPACE, USE_POD_CIDR, CALICO_K8S_NODE_REF,
@@ -49,7 +51,7 @@ CALICO_ADVERTISE_CLUSTER_IPS, CALICO_ENDPOINT_STATUS_PATH_PREFIX. Our own: PEREG
 3.33: docs/felix-generation.md), PEREGRINE_MISSING_PASSWORD (unauthenticated, withhold: docs/differences.md).
 
 Signals of a running daemon: SIGHUP reads the configuration again. SIGTERM ends the process without telling the
-peers, so that graceful restart keeps the routes. SIGINT (Ctrl-C) closes all sessions with Cease / Administrative
+peers, so that graceful restart keeps the routes (but see --on-sigterm). SIGINT (Ctrl-C) closes all sessions with Cease / Administrative
 Shutdown and ends it. Kernel routes stay in both cases.
 
 Exit status: 0 done, 1 failed, 2 the command line or the configuration is wrong.

@@ -77,7 +77,7 @@ describe.skipIf(problem !== null)('own routes disturbed by others', () => {
     ['IPv6 device route', V6, '2001:db8::9', `-6 route replace ${V6} dev t1 proto bird metric 5`, '?'],
   ])('%s under our protocol number: put right within a second, and told', async (_, prefix, gateway, command, kind) => {
     want(prefix, unicast(5, gateway));
-    scene.fib.sweepStale();
+    for (const family of [0, 1] as const) scene.fib.sweepStale(family);
     await scene.fib.settled();
     const before = kernel(prefix);
     scene.ns.ip(command);
@@ -103,7 +103,7 @@ describe.skipIf(problem !== null)('own routes disturbed by others', () => {
 
   test('routes for prefixes that we know nothing of, under our number: gone at once after the sweep', async () => {
     want(V4, unicast(5, '192.0.2.9'));
-    scene.fib.sweepStale();
+    for (const family of [0, 1] as const) scene.fib.sweepStale(family);
     await scene.fib.settled();
     scene.ns.ip('route add 10.99.0.0/16 via 192.0.2.77 proto bird metric 3');
     await until('it is told', () => scene.listener.lines.length > 0);

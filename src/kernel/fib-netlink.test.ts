@@ -164,7 +164,7 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
     scene.fib.close();
     scene.fib = createFibNetlink({ listener: scene.listener });
     replace(V4, blackhole());
-    expect(await scene.fib.start()).toEqual({ adopted: 0, learned: 0 });
+    expect(await scene.fib.start()).toEqual({ adopted: [0, 0], learned: 0 });
     await scene.fib.settled();
     expect(kernel(V4)).toEqual([`blackhole ${V4} proto bird`]);
   });
@@ -178,7 +178,7 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
     expect(kernel(V6, '1000')).toEqual([`${V6} via 2001:db8::9 dev t0 proto 77 metric 5`]);
     expect(kernel(V4)).toEqual([]);
     await scene.restart({ table: 1000, protocol: 77 });
-    expect(scene.fib.sweepStale()).toBe(2);
+    expect([scene.fib.sweepStale(0), scene.fib.sweepStale(1)]).toEqual([1, 1]);
     await scene.fib.settled();
     expect([kernel(V4, '1000'), kernel(V6, '1000')]).toEqual([[], []]);
   });
@@ -188,7 +188,7 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
     await scene.restart({ programRoutes: false });
     replace('10.2.0.0/16', blackhole());
     remove(V4);
-    expect(scene.fib.sweepStale()).toBe(0);
+    expect(scene.fib.sweepStale(0)).toBe(0);
     await scene.fib.settled();
     await scene.fib.resync();
     expect(kernel(V4)).toEqual([`blackhole ${V4} proto bird`]);
@@ -395,7 +395,7 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
       scene.ns.ip(`route add ${V4} via 192.0.2.9 proto bird metric 6`);
       scene.fib.close();
       scene.fib = createFibNetlink({ listener: scene.listener });
-      expect(await scene.fib.start()).toEqual({ adopted: 7, learned: 1 });
+      expect(await scene.fib.start()).toEqual({ adopted: [6, 1], learned: 1 });
       expect(scene.fib.counters()).toMatchObject({ stale: 7, installed: [6, 1] });
       for (const [prefix, entry] of wanted) replace(prefix, entry());
       replace('10.4.0.0/16', unicast(5, '198.51.100.9'));
@@ -403,7 +403,7 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
       // One append and two deletions: the changed route, and the second metric.
       expect(scene.fib.counters()).toMatchObject({ stale: 2, added: 0, changed: 1, deleted: 2 });
       expect(kernel('10.5.0.0/16')).toHaveLength(1);
-      expect(scene.fib.sweepStale()).toBe(2);
+      expect([scene.fib.sweepStale(0), scene.fib.sweepStale(1)]).toEqual([2, 0]);
       await scene.fib.settled();
       expect(kernel('10.5.0.0/16').concat(kernel('10.7.0.0/16'))).toEqual([]);
       expect(kernel(V4)).toEqual([`${V4} via 192.0.2.9 dev t0 proto bird metric 5`]);
@@ -422,7 +422,7 @@ describe.skipIf(problem !== null)('own routes in the kernel', () => {
     replace(V4, blackhole());
     await scene.restart();
     expect(scene.fib.counters().stale).toBeGreaterThan(0);
-    scene.fib.sweepStale();
+    scene.fib.sweepStale(0);
     await scene.fib.settled();
     expect(scene.ns.ip('route show proto bird')).toBe('');
   });

@@ -174,7 +174,7 @@ class FibNetlink implements Fib {
       return { error: `Cannot read the kernel's tables: ${errnoText(errno)}` };
     }
     this.scheduleWork();
-    return { adopted: this.view.own[0].staleCount + this.view.own[1].staleCount, learned: this.view.foreign.count };
+    return { adopted: [this.view.own[0].staleCount, this.view.own[1].staleCount], learned: this.view.foreign.count };
   }
 
   replace(family: FamilyIndex, a: number, b: number, c: number, d: number, length: number, entry: FibEntry): void {
@@ -189,9 +189,9 @@ class FibNetlink implements Fib {
     this.scheduleWork();
   }
 
-  sweepStale(): number {
+  sweepStale(family: FamilyIndex): number {
     if (!this.programRoutes) return 0;
-    const count = this.view.own[0].sweep() + this.view.own[1].sweep();
+    const count = this.view.own[family].sweep();
     this.scheduleWork();
     return count;
   }

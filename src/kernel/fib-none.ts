@@ -20,7 +20,7 @@ export function createFibNone(): Fib {
   };
   return {
     backend: 'none',
-    start: () => Promise.resolve({ adopted: 0, learned: 0 }),
+    start: () => Promise.resolve({ adopted: [0, 0], learned: 0 }),
     replace: () => {},
     remove: () => {},
     sweepStale: () => 0,

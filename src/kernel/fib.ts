@@ -139,8 +139,8 @@ export interface FibCounters {
 }
 
 export interface FibStartResult {
-  /** Own routes (by protocol) that an earlier run left behind. They stay until refreshed or swept. */
-  readonly adopted: number;
+  /** Own routes (by protocol) that an earlier run left behind, by family. They stay until refreshed or swept. */
+  readonly adopted: readonly [number, number];
   readonly learned: number;
 }
 
@@ -158,7 +158,7 @@ export interface Fib extends FibSink, FibServices {
   /** We want no route for this prefix any more. */
   remove(family: FamilyIndex, a: number, b: number, c: number, d: number, length: number): void;
   /** Removes own routes of an earlier run that nobody asked for since; returns how many. */
-  sweepStale(): number;
+  sweepStale(family: FamilyIndex): number;
   /** Reads everything again and compares, as after lost notifications. */
   resync(): Promise<void>;
   /** Resolves when nothing is waiting to be written. */

@@ -8,10 +8,10 @@ import { syscallsLoaded } from './syscalls.ts';
 
 test('a run without kernel, passwords and TTL security never loads native code', async () => {
   const fib = createFibNone();
-  expect(await fib.start()).toEqual({ adopted: 0, learned: 0 });
+  expect(await fib.start()).toEqual({ adopted: [0, 0], learned: 0 });
   fib.replace(0, 0x0a000000, 0, 0, 0, 8, { type: 'blackhole', metric: 0, hops: [] });
   await fib.settled();
-  expect([fib.failures(), fib.links(), fib.addresses(), fib.sweepStale()]).toEqual([[], [], [], 0]);
+  expect([fib.failures(), fib.links(), fib.addresses(), fib.sweepStale(0)]).toEqual([[], [], [], 0]);
   expect(fib.counters().installed).toEqual([0, 0]);
   const listener = await openListener(
     { address: '127.0.0.1', port: 0, passwords: new Map() },

@@ -43,6 +43,8 @@ export class SpeakerCore {
   readonly fibDesired: FibDesired;
   readonly sync: KernelSync;
   fib: Fib;
+  /** Our routes that were found in the kernel when it was opened, by family. */
+  adopted: readonly [number, number] = [0, 0];
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #drivers = new Map<PeerIndex, PeerDriver>();
@@ -94,6 +96,10 @@ export class SpeakerCore {
     this.#configureFib(desired.kernel);
   }
 
+  get programsRoutes(): boolean {
+    return this.#kernel.backend === 'netlink' && this.#kernel.programRoutes;
+  }
+
   /** Opens the kernel back end; the reason when it cannot be opened. */
   async startKernel(): Promise<string | null> {
     const { backend, table, protocol, programRoutes } = this.#kernel;
@@ -102,12 +108,14 @@ export class SpeakerCore {
     );
     if (backend === 'none') {
       this.fib = createFibNone();
+      this.adopted = [0, 0];
     } else {
       const { createFibNetlink } = await import('../kernel/fib-netlink.ts');
       this.fib = createFibNetlink({ table, protocol, programRoutes, listener: this.sync });
       const result = await this.fib.start();
       if ('error' in result) return result.error;
       const { adopted, learned } = result;
+      this.adopted = adopted;
       this.#log.info('KERNEL_READY', { table, protocol, adopted, learned }, 'kernel tables read');
     }
     this.sync.configure(this.#kernel);
@@ -140,7 +148,7 @@ export class SpeakerCore {
   }
 
   #configureFib(kernel: KernelConfig): void {
-    const isWriting = kernel.backend === 'netlink' && kernel.programRoutes;
+    const isWriting = this.programsRoutes;
     // As long as nothing was ever written, there is nothing to look at prefixes for.
     if (!isWriting && !this.#hasWritten) return;
     this.#hasWritten = true;
@@ -179,12 +187,20 @@ export class SpeakerCore {
     this.schedule();
   }
 
-  sessionUp(driver: PeerDriver, session: NegotiatedSession, localAddress: IpAddress, peerAddress: IpAddress): void {
+  /** @param holdsEndOfRib by family: End-of-RIB waits until `groups.releaseEndOfRib` (RFC 4724 4.1) */
+  sessionUp(
+    driver: PeerDriver,
+    session: NegotiatedSession,
+    localAddress: IpAddress,
+    peerAddress: IpAddress,
+    holdsEndOfRib: readonly [boolean, boolean],
+  ): void {
     const interfaceIndex = this.#interfaceOf(driver, localAddress, peerAddress);
     this.rib.sessionUp(driver.ribIndex, session, { localAddress, peerAddress, interfaceIndex });
     for (const family of FAMILIES) {
       const settings = this.#groupSettings(driver, family);
-      if (settings !== null) this.groups.join(driver.ribIndex, settings, session.enhancedRouteRefresh);
+      if (settings === null) continue;
+      this.groups.join(driver.ribIndex, settings, session.enhancedRouteRefresh, holdsEndOfRib[family]);
     }
     this.schedule();
   }
@@ -202,10 +218,10 @@ export class SpeakerCore {
     this.schedule();
   }
 
-  sessionDown(driver: PeerDriver, retain: readonly [boolean, boolean]): void {
+  sessionDown(driver: PeerDriver, retain: readonly [boolean, boolean], retainOlder: readonly [boolean, boolean]): void {
     this.groups.leave(driver.ribIndex);
     this.#ready.delete(driver);
-    this.rib.sessionDown(driver.ribIndex, retain);
+    this.rib.sessionDown(driver.ribIndex, retain, retainOlder);
     this.schedule();
   }
 

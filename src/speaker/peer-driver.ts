@@ -9,7 +9,7 @@ import { FAMILY_NAMES, type FamilyIndex, familyIndex } from '../../bgp/family.ts
 import type { Action, OutgoingMessage } from '../../bgp/fsm/action.ts';
 import { type Event, timerExpired } from '../../bgp/fsm/event.ts';
 import type { DownReason } from '../../bgp/fsm/reason.ts';
-import { createPeer, type FsmState, type PeerState, peerStateOf } from '../../bgp/fsm/state.ts';
+import { createPeer, type FsmState, type LocalRestart, type PeerState, peerStateOf } from '../../bgp/fsm/state.ts';
 import type { ConnectionId, Timer } from '../../bgp/fsm/timers.ts';
 import { step } from '../../bgp/fsm/transition.ts';
 import {
@@ -50,7 +50,7 @@ export interface PeerHost {
     handlers: { connected(socket: Socket): void; failed(failure: ConnectionFailure): void },
   ): PendingConnection;
   sessionEstablished(driver: PeerDriver, session: NegotiatedSession, socket: Socket): void;
-  sessionDown(driver: PeerDriver, retain: readonly [boolean, boolean]): void;
+  sessionDown(driver: PeerDriver, retain: readonly [boolean, boolean], retainOlder: readonly [boolean, boolean]): void;
   removeStaleRoutes(driver: PeerDriver, family: FamilyIndex): void;
   markLongLivedStale(driver: PeerDriver, family: FamilyIndex): void;
   updateReceived(driver: PeerDriver, reader: UpdateReader, treatment: number): ReceiveOutcome;
@@ -94,10 +94,10 @@ export class PeerDriver implements ConnectionOwner {
   #queue: Event[] = [];
   #isStepping = false;
 
-  constructor(config: SessionConfig, host: PeerHost) {
+  constructor(config: SessionConfig, host: PeerHost, localRestart?: LocalRestart) {
     this.config = config;
     this.#host = host;
-    this.state = createPeer(config);
+    this.state = createPeer(config, localRestart);
     this.stateSinceMs = host.clock.nowMs();
     this.#timers = new PeerTimers(host.clock, (timer) => this.#timerExpired(timer));
   }
@@ -285,7 +285,7 @@ export class PeerDriver implements ConnectionOwner {
         this.session = action.session;
         return;
       case 'sessionDown':
-        return this.#down(action.reason, action.retain);
+        return this.#down(action.reason, action.retain, action.retainOlder);
       case 'attemptFailed':
         this.#noteError(action.reason);
         this.#host.log.debug('PEER_ATTEMPT', { peer: this.name, ...brief(action.reason) }, action.reason.text);
@@ -378,13 +378,13 @@ export class PeerDriver implements ConnectionOwner {
     this.#host.sessionEstablished(this, session, connection.socket);
   }
 
-  #down(reason: DownReason, retain: readonly [boolean, boolean]): void {
+  #down(reason: DownReason, retain: readonly [boolean, boolean], retainOlder: readonly [boolean, boolean]): void {
     this.session = null;
     this.#reader = null;
     this.#noteError(reason);
     const kept = FAMILY_NAMES.filter((_, index) => retain[index]);
     this.#host.log.warn('PEER_DOWN', { peer: this.name, ...brief(reason), kept }, reason.text);
-    this.#host.sessionDown(this, retain);
+    this.#host.sessionDown(this, retain, retainOlder);
   }
 
   #noteError(reason: DownReason): void {

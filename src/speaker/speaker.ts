@@ -22,13 +22,16 @@ import { InputTurns } from './input-turns.ts';
 import { Listeners } from './listeners.ts';
 import { encodeLocalPath, ROUTE_BLACKHOLE, ROUTE_UNICAST, SOURCE_STATIC } from './local-paths.ts';
 import { PeerDriver, type PeerHost } from './peer-driver.ts';
-import { StaleKernelRoutes } from './stale-kernel-routes.ts';
+import { DEFERRAL_SECONDS, Recovery, type RecoveryView } from './recovery.ts';
+import { NO_MEMORY, type RestartMemory } from './restart-memory.ts';
 import { SpeakerViews } from './views.ts';
 
 export interface SpeakerOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly version: string;
+  /** How long kernel routes of an earlier life, and End-of-RIB, wait for peers at most. */
+  readonly deferralSeconds?: number;
 }
 
 /** Time that NOTIFICATIONs of a shutdown have to leave. */
@@ -61,7 +64,9 @@ export class Speaker implements PeerHost {
   listenFailures: readonly string[] = [];
   readonly #listeners: Listeners;
   readonly views: SpeakerViews;
-  #stale: StaleKernelRoutes | null = null;
+  #memory: RestartMemory = NO_MEMORY;
+  readonly #deferralSeconds: number;
+  #recovery: Recovery | null = null;
   /** Made when it is asked for; null after peers have changed. */
   #byAddress: Map<string, PeerDriver[]> | null = null;
   /** States are applied one after the other. */
@@ -72,11 +77,17 @@ export class Speaker implements PeerHost {
     this.clock = options.clock;
     this.inputTurns = new InputTurns(options.clock);
     this.version = options.version;
+    this.#deferralSeconds = options.deferralSeconds ?? DEFERRAL_SECONDS;
     this.startedWallMs = options.clock.wallMs();
     this.startedMs = options.clock.nowMs();
     this.convergence = new Convergence(options.clock);
     this.#listeners = new Listeners(this.log, this.clock, (address) => this.#peerAt(address));
     this.views = new SpeakerViews(this);
+  }
+
+  /** What an earlier life left, and where what the next one should know is kept; before the start. */
+  useMemory(memory: RestartMemory): void {
+    this.#memory = memory;
   }
 
   setSource(kind: string): void {
@@ -103,10 +114,12 @@ export class Speaker implements PeerHost {
     }
     this.core = core;
     this.running = nothing(desired);
-    this.#stale = new StaleKernelRoutes(this.clock, this.log, core, () => this.drivers.values());
+    this.#recovery = new Recovery(this.clock, this.log, core, this.#memory, this.#deferralSeconds, () =>
+      this.drivers.values(),
+    );
     await this.#applyAll(desired);
     if (this.source.kind.startsWith('file:')) this.setSourceStatus(true, '');
-    this.#stale.begin();
+    this.#recovery.begin();
     return null;
   }
 
@@ -135,6 +148,7 @@ export class Speaker implements PeerHost {
       await this.#applyChange(core, change, regroup);
     }
     this.#byAddress = null;
+    this.#recovery?.peersChanged();
     core.regroup(regroup);
     this.running = desired;
     this.log.setLevel(desired.logLevel);
@@ -186,6 +200,7 @@ export class Speaker implements PeerHost {
         return;
       case 'kernel':
         await core.configureKernel(change.kernel);
+        this.#recovery?.kernelReopened();
         return;
       case 'decision':
         core.rib.setDecisionOptions(change.decision);
@@ -204,7 +219,7 @@ export class Speaker implements PeerHost {
 
   #addPeer(core: SpeakerCore, { session, policy }: DesiredPeer): void {
     const { name, localAs, peerAs } = session;
-    const driver = new PeerDriver(session, this);
+    const driver = new PeerDriver(session, this, this.#recovery?.localRestart);
     const index = core.rib.addPeer({ name, localAs, peerAs, policy });
     if (index === 0) {
       this.log.error(
@@ -300,7 +315,10 @@ export class Speaker implements PeerHost {
    * `administrative`: Cease / Administrative Shutdown.
    */
   async shutdown(mode: 'silent' | 'administrative'): Promise<void> {
-    this.#stale?.end();
+    this.#recovery?.remember();
+    this.#recovery?.end();
+    // Peers that are told goodbye drop our routes: the next start is no restart to them.
+    const remembered = mode === 'silent' ? this.#memory.flush() : this.#memory.forget();
     await this.#listeners.close();
     for (const driver of this.drivers.values()) {
       driver.dispatch({ type: 'stop', cause: 'shutdown', text: null, silent: mode === 'silent' });
@@ -308,6 +326,12 @@ export class Speaker implements PeerHost {
     }
     if (mode === 'administrative') await new Promise((resolve) => setTimeout(resolve, SHUTDOWN_LINGER_MS));
     this.core?.close();
+    await remembered;
+  }
+
+  /** Whether an earlier life still shows, and per family until when; null before the start. */
+  recovery(): RecoveryView | null {
+    return this.#recovery?.view() ?? null;
   }
 
   // --- PeerHost ---
@@ -327,12 +351,14 @@ export class Speaker implements PeerHost {
     const peer = SpeakerCore.addressOf(driver.config.peerAddress);
     if (local === null || peer === null) return;
     this.log.debug('SESSION_ENDS', { peer: driver.name, local: formatAddress(local) }, 'ends of the session');
-    this.core?.sessionUp(driver, session, local, peer);
+    const holdsEndOfRib = this.#recovery?.holdsEndOfRib(driver) ?? [false, false];
+    this.core?.sessionUp(driver, session, local, peer, holdsEndOfRib);
+    this.#recovery?.peersChanged();
   }
 
-  sessionDown(driver: PeerDriver, retain: readonly [boolean, boolean]): void {
-    this.core?.sessionDown(driver, retain);
-    this.#stale?.sessionsChanged();
+  sessionDown(driver: PeerDriver, retain: readonly [boolean, boolean], retainOlder: readonly [boolean, boolean]): void {
+    this.core?.sessionDown(driver, retain, retainOlder);
+    this.#recovery?.peersChanged();
   }
 
   removeStaleRoutes(driver: PeerDriver, family: FamilyIndex): void {
@@ -351,7 +377,7 @@ export class Speaker implements PeerHost {
     const outcome = core.rib.receiveUpdate(driver.ribIndex, reader, treatment);
     if (outcome.endOfRib >= 0) {
       driver.endOfRibReceived[outcome.endOfRib as FamilyIndex] = true;
-      this.#stale?.sessionsChanged();
+      this.#recovery?.peersChanged();
     }
     return outcome;
   }
