@@ -148,8 +148,8 @@ describe('a kubeconfig', () => {
     ['no current context', file({ current: '""' }), 'no current-context'],
     ['a current context that is not there', file({ current: 'gone' }), 'context "gone"'],
     ['a cluster that is not there', file({ current: 'there' }), 'cluster "other"'],
-    ['a server that is no URL', file({ cluster: '{server: "10.0.0.1 6443"}' }), 'not a URL'],
-    ['a server of another kind', file({ cluster: '{server: "ftp://k"}' }), 'http or https'],
+    ['a server that is no URL', file({ cluster: '{server: "10.0.0.1 6443"}' }), 'wanted https://HOST:PORT'],
+    ['a server of another kind', file({ cluster: '{server: "ftp://k"}' }), 'wanted https://HOST:PORT'],
     ['a proxy', file({ cluster: '{server: "https://k", proxy-url: "http://p"}' }), 'proxy-url is not supported'],
     ['an auth-provider', file({ user: '{auth-provider: {name: gcp}}' }), 'auth-provider is not supported'],
     [

@@ -198,11 +198,11 @@ function impersonationOf(user: User): Impersonation | null {
   return { user: user.as, uid: user['as-uid'], groups: user['as-groups'], extra: user['as-user-extra'] };
 }
 
-function checkServer(server: string): string {
-  if (!URL.canParse(server)) throw new Refusal(`the address of the API server is not a URL: "${server}"`);
-  const { protocol } = new URL(server);
-  if (protocol !== 'https:' && protocol !== 'http:')
-    throw new Refusal(`the API server needs http or https: "${server}"`);
+function checkServer(server: string, where: string): string {
+  const protocol = URL.canParse(server) ? new URL(server).protocol : '';
+  if (protocol !== 'https:' && protocol !== 'http:') {
+    throw new Refusal(`${where} "${server}": wanted https://HOST:PORT`);
+  }
   return server;
 }
 
@@ -233,7 +233,10 @@ function read(files: readonly KubeconfigFile[], overrides: AccessOverrides): Clu
   const isInsecure = overrides.isInsecure || cluster['insecure-skip-tls-verify'];
   const file = (path: string): PemSource | null => (path === '' ? null : { kind: 'file', path });
   return {
-    server: checkServer(overrides.server || cluster.server),
+    server:
+      overrides.server === ''
+        ? checkServer(cluster.server, `the server of cluster "${context.cluster}"`)
+        : checkServer(overrides.server, 'K8S_API_ENDPOINT'),
     serverName: cluster['tls-server-name'] || null,
     ca:
       file(overrides.caFile) ??

@@ -279,7 +279,8 @@ export class KubernetesDatastore implements Datastore {
 
   #setStatus(phase: DatastoreStatus['phase'], message: string): void {
     const before = this.#status;
-    this.#status = { ...before, phase, message };
+    const isConnecting = phase === 'starting' && !this.#hasConnected;
+    this.#status = { ...before, phase, message: isConnecting ? 'connecting' : message };
     if (before.phase !== phase) {
       this.#cancel('message');
       this.#listener?.statusChanged(this.#status);
