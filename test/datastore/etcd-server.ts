@@ -28,11 +28,15 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+type Answer = { readonly [field: string]: unknown };
+
 export interface EtcdMemberOptions {
   readonly folder: string;
   /** Server side TLS with client certificates; null: none. */
   readonly certificates: TestCertificates | null;
   readonly flags?: readonly string[];
+  /** Runs in a network namespace, where its gateway is reached in another way. */
+  readonly namespace?: { readonly path: string; post(url: string, body: object): Promise<Answer> };
   /** Of a cluster of several members. */
   readonly member?: { readonly name: string; readonly peerPort: number; readonly cluster: string };
 }
@@ -98,7 +102,11 @@ export class EtcdServer {
     // Its log level and certificates could be changed by variables of the person who runs the tests.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ETCD_')));
     const logPath = join(this.#options.folder, 'etcd.log');
-    this.#process = new DaemonProcess(this.#argv, { namespacePath: null, logPath, env });
+    this.#process = new DaemonProcess(this.#argv, {
+      namespacePath: this.#options.namespace?.path ?? null,
+      logPath,
+      env,
+    });
     if (isAlone) await this.ready();
   }
 
@@ -137,10 +145,15 @@ export class EtcdServer {
     await cp(join(folder, 'data'), join(folder, name), { recursive: true });
   }
 
+  /** Throws away the data of the stopped server. */
+  async empty(): Promise<void> {
+    await rm(join(this.#options.folder, 'data'), { recursive: true });
+  }
+
   /** Puts a copy in place of the data of the stopped server. */
   async restore(name: string): Promise<void> {
     const { folder } = this.#options;
-    await rm(join(folder, 'data'), { recursive: true });
+    await this.empty();
     await cp(join(folder, name), join(folder, 'data'), { recursive: true });
   }
 
@@ -203,7 +216,7 @@ export class EtcdServer {
   }
 
   /** One call of the gateway; as root when there is authentication. */
-  async #post(path: string, body: object): Promise<{ readonly [field: string]: unknown }> {
+  async #post(path: string, body: object): Promise<Answer> {
     if (this.#token === null) return this.#postWith(path, body);
     try {
       return await this.#postWith(path, body);
@@ -216,8 +229,9 @@ export class EtcdServer {
     }
   }
 
-  #postWith(path: string, body: object): Promise<{ readonly [field: string]: unknown }> {
-    const { certificates } = this.#options;
+  #postWith(path: string, body: object): Promise<Answer> {
+    const { certificates, namespace } = this.#options;
+    if (namespace !== undefined) return namespace.post(`${this.url}${path}`, body);
     const headers = this.#token ? { authorization: this.#token } : {};
     const options = { host: '127.0.0.1', port: this.port, path, method: 'POST', headers, agent: false } as const;
     return new Promise((resolve, reject) => {
