@@ -19,6 +19,7 @@ const TOOLS = [
   { file: '/usr/lib/frr/bgpd', package: 'frr', purposes: ['test'], use: 'FRR as peer' },
   { file: 'bgpctl', package: 'openbgpd', purposes: ['test'], use: 'OpenBGPD as peer' },
   { file: 'exabgp', package: 'exabgp', purposes: ['test'], use: 'ExaBGP as peer' },
+  { file: 'prometheus', package: 'prometheus', purposes: ['test'], use: 'alerting rules and dashboard' },
   { file: 'etcd', package: 'etcd-server', purposes: ['test'], use: 'etcd as datastore' },
 ];
 

@@ -4,14 +4,17 @@
  */
 
 import { readFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
 import type { DatastoreSpec } from '../confd/datastore/open.ts';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
 import type { ApiServer } from './api/server.ts';
 import { clearSocketPath } from './api/socket-file.ts';
+import type { ApiSource } from './api/source.ts';
 import { refusedTcp, type TcpOptions } from './api/tcp-options.ts';
 import { formatDiagnostic } from './config/diagnose.ts';
 import { type ApiPlaces, loadStandAlone } from './config/load.ts';
 import { createLog, type Log, type LogLevel } from './log/log.ts';
+import type { MonitorSettings } from './monitor/settings.ts';
 import { type RestartSettings, stateFilePath } from './restart-settings.ts';
 import { systemClock } from './speaker/clock.ts';
 import { Speaker } from './speaker/speaker.ts';
@@ -29,6 +32,7 @@ export interface DaemonOptions {
   readonly routerId: string | null;
   readonly kernelBackend: 'netlink' | 'none' | null;
   readonly restart: RestartSettings;
+  readonly monitor: MonitorSettings;
 }
 
 const EXIT_FAILED = 1;
@@ -60,6 +64,7 @@ class Daemon {
   #server: ApiServer | null = null;
   #reload: (() => Promise<void>) | null = null;
   #stopSource: (() => Promise<void>) | null = null;
+  #monitorServer: Server | null = null;
 
   constructor(options: DaemonOptions, log: Log, speaker: Speaker) {
     this.#options = options;
@@ -84,6 +89,8 @@ class Daemon {
     await this.#stopSource?.();
     await this.#speaker.shutdown(mode);
     await this.#server?.close();
+    this.#monitorServer?.close();
+    this.#monitorServer?.closeAllConnections();
     return 0;
   }
 
@@ -96,9 +103,24 @@ class Daemon {
         import('./speaker/speaker-api.ts'),
       ]);
       const options = { socketPath: path, socketGroup, tcp };
-      this.#server = await ApiServer.start(options, new SpeakerApi(this.#speaker), this.#log);
+      const source = new SpeakerApi(this.#speaker, this.#options.monitor);
+      this.#server = await ApiServer.start(options, source, this.#log);
       this.#log.info('API_SOCKET', { path }, 'control socket is open');
+      await this.#openMonitor(source);
     });
+  }
+
+  /** Somebody who cannot look is no reason not to route. */
+  async #openMonitor(source: ApiSource): Promise<void> {
+    const { listen } = this.#options.monitor;
+    if (listen === null) return;
+    try {
+      const { startMonitorServer } = await import('./monitor/server.ts');
+      this.#monitorServer = await startMonitorServer(listen, source, this.#log);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#log.error('MONITOR', { ...listen }, `cannot serve figures and probes: ${message}`);
+    }
   }
 
   async #withSocket(path: string, use: () => Promise<void>): Promise<boolean> {

@@ -11,6 +11,7 @@ import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
 import type { TcpOptions } from './api/tcp-options.ts';
 import type { PlanSide } from './cli/plan.ts';
 import type { LogLevel } from './log/log.ts';
+import type { MonitorSettings } from './monitor/settings.ts';
 import { VERSION } from './version.ts';
 
 // Compiled code is kept between starts where Node can do that (22.1 and newer).
@@ -38,6 +39,8 @@ const OPTIONS = {
   'api-read-token-file': { type: 'string' },
   'on-sigterm': { type: 'string' },
   'state-file': { type: 'string' },
+  'monitor-listen': { type: 'string' },
+  peers: { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -64,6 +67,7 @@ const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]
     'kernel',
     'on-sigterm',
     'state-file',
+    'monitor-listen',
     ...API_OPTIONS,
   ],
   check: ['config', 'policies', 'json'],
@@ -71,6 +75,8 @@ const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]
   plan: ['node', 'from', 'to', 'router-id', 'socket', 'json'],
   show: ['socket', 'json', 'longest', 'family'],
   peer: ['socket', 'json'],
+  ready: ['socket', 'json', 'peers'],
+  live: ['socket', 'json'],
 };
 
 class UsageError extends Error {}
@@ -161,6 +167,13 @@ function only(positionals: readonly string[], count: number, wanted: string): vo
 }
 
 /** Options before variables. */
+async function monitor(values: Values): Promise<MonitorSettings> {
+  const { monitorSettings } = await import('./monitor/settings.ts');
+  const outcome = monitorSettings(values['monitor-listen'] ?? null, process.env);
+  if (!outcome.ok) throw new UsageError(outcome.reason);
+  return outcome.settings;
+}
+
 async function apiPlaces(values: Values): Promise<{ socketGroup: string | null; apiTcp: TcpOptions | null }> {
   const env = { ...process.env };
   for (const name of API_OPTIONS) {
@@ -185,6 +198,7 @@ async function run(values: Values, positionals: readonly string[]): Promise<numb
     logLevel: logLevel(values),
     routerId: values['router-id'] ?? null,
     kernelBackend: kernelBackend(values),
+    monitor: await monitor(values),
     ...(await apiPlaces(values)),
   };
   if (values.config === undefined && values.node === undefined && values.datastore === undefined) {
@@ -285,6 +299,12 @@ async function main(argv: readonly string[]): Promise<number> {
       return plan(values, positionals);
     case 'show':
       return show(values, positionals);
+    case 'ready':
+    case 'live': {
+      only(positionals, 1, command);
+      const { probe } = await import('./cli/probe.ts');
+      return probe(values.socket ?? DEFAULT_CONTROL_SOCKET, command, values.peers ?? null, values.json ?? false);
+    }
     case 'peer': {
       const actions = Object.keys(PEER_ACTIONS);
       only(positionals, 3, `peer PEER ${actions.join('|')}`);

@@ -110,7 +110,12 @@ function addRoute(
       if (route.list !== undefined) {
         return reply.type('application/x-ndjson').send(ndjsonStream(answer as Items<unknown>));
       }
-      if (route.document !== undefined) return reply.type('application/json').send(jsonOctets(answer));
+      if (route.document !== undefined) {
+        return reply
+          .code(route.statusOf?.(answer) ?? 200)
+          .type('application/json')
+          .send(jsonOctets(answer));
+      }
       if (reply.sent || answer === undefined) return reply;
       return reply.type(route.type ?? 'text/plain').send(answer);
     },

@@ -51,7 +51,7 @@ function componentSchemas(): { [name: string]: Json } {
 }
 
 function operation(route: ApiRoute): Json {
-  const { operationId, tag, summary, params, query, body, refusals = [] } = route;
+  const { operationId, tag, summary, params, query, body, refusals = [], otherStatuses = [] } = route;
   const parameters = [...parametersOf('path', params), ...parametersOf('query', query)];
   const statuses = [...new Set([400, 401, 403, ...refusals, 500, 503])].sort((x, y) => x - y);
   return {
@@ -65,6 +65,7 @@ function operation(route: ApiRoute): Json {
     responses: {
       200: answerOf(route),
       ...Object.fromEntries(statuses.map((status) => [status, refusal(status)])),
+      ...Object.fromEntries(otherStatuses.map((status) => [status, either(answerOf(route), refusal(status))])),
     },
   };
 }
@@ -82,6 +83,11 @@ function answerOf({ document, list, type }: ApiRoute): Json {
 
 function refusal(status: number): Json {
   return { description: titleOf(status), content: { [PROBLEM_TYPE]: { schema: reference('Problem') } } };
+}
+
+/** One status for an answer and for a refusal. */
+function either(answer: Json, other: Json): Json {
+  return { ...answer, content: { ...(answer.content as Json), ...(other.content as Json) } };
 }
 
 function reference(view: string): Json {

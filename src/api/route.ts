@@ -43,6 +43,9 @@ interface Common<P, Q, B> {
 /** One JSON document, of the view with that name. */
 interface DocumentRoute<P, Q, B, N extends ViewName> extends Common<P, Q, B> {
   readonly document: N;
+  /** Answers may have these statuses beside 200, as `statusOf` says. */
+  readonly otherStatuses?: readonly number[];
+  statusOf?(view: View<N>): number;
   handle(call: Call<P, Q, B>): View<N> | ApiRefusal | Promise<View<N> | ApiRefusal>;
 }
 
@@ -82,6 +85,8 @@ export function rawRoute<P extends Shape, Q extends Shape, B extends Shape>(rout
 /** A route as app.ts and openapi.ts see it. */
 export interface ApiRoute extends Common<Shape, Shape, Shape> {
   readonly document?: ViewName;
+  readonly otherStatuses?: readonly number[];
+  statusOf?(view: unknown): number;
   readonly list?: ViewName;
   readonly type?: string;
   readonly isStream?: boolean;

@@ -6,21 +6,18 @@
 import { chown } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Log } from '../log/log.ts';
 import { NO_TOKENS } from './access.ts';
 import { createApp } from './app.ts';
 import { Entrance } from './gate.ts';
-import { PROBLEM_TYPE, problemOf, titleOf } from './refusal.ts';
+import { beginListening } from './listening.ts';
 import type { ApiRoute } from './route.ts';
 import { ROUTES } from './routes/index.ts';
 import { clearSocketPath, groupId } from './socket-file.ts';
 import type { ApiSource } from './source.ts';
 import { isLoopback, readSecrets, refusedTcp, type TcpOptions } from './tcp-options.ts';
 
-/** Connections by each place; more are closed at once. */
-const MAX_CONNECTIONS = 512;
 /** A connection on which nothing moves for so long is closed: a client that does not read, or says nothing. */
 const STALLED_MS = 60_000;
 
@@ -139,41 +136,7 @@ export class ApiServer {
 
   async #listen(listening: Listening, listen: () => void): Promise<void> {
     const { server } = listening;
-    server.maxConnections = MAX_CONNECTIONS;
-    server.setTimeout(this.#stalledMs);
-    server.on('clientError', refuseNonsense);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.once('listening', () => {
-        server.off('error', reject);
-        resolve();
-      });
-      listen();
-    });
-    // Accepting can fail later (out of descriptors): the client sees it, the speaker goes on.
-    server.on('error', () => {});
+    await beginListening(server, this.#stalledMs, listen);
     this.#listening.push(listening);
   }
-}
-
-const CLIENT_ERRORS: Readonly<Record<string, readonly [status: number, detail: string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'the head of the request is larger than 16 KiB'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not come in time'],
-};
-
-/** What is no HTTP gets its problem from here, as no request comes of it. */
-function refuseNonsense(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const [status, detail] = CLIENT_ERRORS[error.code ?? ''] ?? [400, 'this is not well-formed HTTP'];
-  const body = `${JSON.stringify(problemOf(status, detail))}\n`;
-  const head = [
-    `HTTP/1.1 ${status} ${titleOf(status)}`,
-    `content-type: ${PROBLEM_TYPE}`,
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -1,5 +1,6 @@
 /** What the API shows and does; src/speaker/speaker-api.ts implements it. Iterators are pulled for 3 ms at a time. */
 
+import type { Readiness, ReadyPolicy } from '../health/readiness.ts';
 import type { Items } from './items.ts';
 import type { PeerAction } from './peer-actions.ts';
 import type { ApiRefusal } from './refusal.ts';
@@ -34,4 +35,8 @@ export interface ApiSource {
   differentPasswords(question: PasswordsQuestion): PasswordsAnswer | ApiRefusal;
   /** The answer says what was done. */
   act(peer: string, action: PeerAction): DoneView | ApiRefusal;
+  /** In the text format of Prometheus. */
+  metrics(): Promise<string>;
+  /** Without a policy, by the configured one. */
+  readiness(policy?: ReadyPolicy): Readiness;
 }

@@ -17,7 +17,7 @@ export class ClientError extends Error {
   }
 }
 
-function explain(socketPath: string, error: NodeJS.ErrnoException): ClientError {
+export function explainConnection(socketPath: string, error: NodeJS.ErrnoException): ClientError {
   if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
     return new ClientError(`no daemon answers on ${socketPath} (is peregrine running? see --socket)`);
   }
@@ -58,7 +58,7 @@ function open(
       response.on('end', () => reject(refusal(response.statusCode ?? 0, text)));
       response.on('error', () => reject(new ClientError(BROKEN_OFF)));
     });
-    call.on('error', (error) => reject(explain(socketPath, error)));
+    call.on('error', (error) => reject(explainConnection(socketPath, error)));
     call.end(body);
   });
 }

@@ -28,6 +28,8 @@ Ask a running daemon
   peregrine show received PEER                       what a peer sent, before policy
   peregrine show advertised PEER                     what a peer was told
   peregrine show kernel                              routes that were given to the kernel
+  peregrine ready [--peers any|external|all|none]    exit status 0 when this node may be given traffic
+  peregrine live                                     exit status 0 when the daemon answers
   peregrine peer PEER refresh-in|refresh-out         ask a peer for all its routes again; send it all of ours again
   peregrine peer PEER reset|disable|enable           end its session; end it and stay away; come back
 
@@ -44,6 +46,8 @@ Options
   --kernel none     run: neither read nor write the kernel's routes (every next hop counts as reachable)
   --on-sigterm WORD run: what SIGTERM does: restart (the default) or shutdown (PEREGRINE_ON_SIGTERM)
   --state-file PATH run: restart file (default: beside the control socket; PEREGRINE_STATE_FILE), or none
+  --monitor-listen [ADDRESS:]PORT
+                    run: also serve /metrics, /live and /ready there (docs/monitoring.md)
   --version, --help
 
 Environment with --node, as calico-node has it: CALICO_ROUTER_ID, NAMESPACE, USE_POD_CIDR, CALICO_K8S_NODE_REF,

@@ -31,7 +31,7 @@ export function configurationMetrics(speaker: Speaker): MetricFamily[] {
       help: 'Things in the configuration that were refused (error) or are doubtful (warning). `peregrine show status` names them.',
       type: 'gauge',
       samples: () => {
-        const { conditions } = speaker.status();
+        const { conditions } = speaker.views.status();
         return (['error', 'warning'] as const).map((severity) => ({
           labels: { severity },
           value: conditions.filter((condition) => condition.severity === severity).length,

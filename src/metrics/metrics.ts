@@ -36,7 +36,7 @@ export function createMetrics(speaker: Speaker, options: MetricsOptions): Metric
   return {
     contentType: registry.contentType,
     text: () => {
-      snapshot = peerSnapshot(speaker.peers(), options.peers);
+      snapshot = peerSnapshot(speaker.views.peers(), options.peers);
       return registry.metrics();
     },
   };

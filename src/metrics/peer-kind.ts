@@ -17,7 +17,8 @@ export function peerKind(peer: Pick<PeerView, 'name' | 'type'>): PeerKind {
 }
 
 /** Which peers have series of their own. */
-export type PeerDetail = 'external' | 'all' | 'none';
+export const PEER_DETAILS = ['external', 'all', 'none'] as const;
+export type PeerDetail = (typeof PEER_DETAILS)[number];
 
 /** More peers than this get no series of their own, whatever was asked for; `peregrine_metrics_peers_omitted` says so. */
 export const MAX_DETAILED_PEERS = 1000;

@@ -41,12 +41,12 @@ export function processMetrics(speaker: Speaker): MetricFamily[] {
     ),
     {
       name: 'peregrine_event_loop_delay_seconds',
-      help: 'How late timers ran since the last scrape, by quantile; quantile 1 is the worst.',
+      help: 'How late timers ran since the last scrape, by percentile; 100 is the worst.',
       type: 'gauge',
       samples: () => {
-        const samples = (['0.5', '0.99', '1'] as const).map((quantile) => {
-          const nanoseconds = delay.percentile(Number(quantile) * 100);
-          return { labels: { quantile }, value: Math.max(0, nanoseconds / 1e9 - RESOLUTION_MS / 1000) };
+        const samples = (['50', '99', '100'] as const).map((percentile) => {
+          const nanoseconds = delay.percentile(Number(percentile));
+          return { labels: { percentile }, value: Math.max(0, nanoseconds / 1e9 - RESOLUTION_MS / 1000) };
         });
         delay.reset();
         return samples;

@@ -42,6 +42,13 @@ export function tableMetrics(speaker: Speaker): MetricFamily[] {
       return speaker.core?.rib.sets.count ?? 0;
     }),
     {
+      name: 'peregrine_recovery',
+      help: '1 after a restart, while kernel routes of the earlier run or an End-of-RIB of ours wait for peers.',
+      type: 'gauge',
+      samples: () =>
+        byFamily((family) => (speaker.recovery()?.families[FAMILY_NAMES[family]].isGoingOn === true ? 1 : 0)),
+    },
+    {
       name: 'peregrine_kernel_routes',
       help: 'Our routes in the kernel.',
       type: 'gauge',

@@ -65,6 +65,8 @@ export class SpeakerCore {
     if (driver !== undefined) this.#ready.add(driver);
   };
   readonly #sink: FibSink;
+  /** Why the kernel cannot be read or written now; null: it can, or need not. */
+  kernelFailure: string | null = null;
 
   constructor(desired: DesiredState, log: Log, clock: Clock) {
     this.#log = log;
@@ -135,6 +137,7 @@ export class SpeakerCore {
       this.fib.close();
       this.sync.reset();
       const failure = await this.startKernel();
+      this.kernelFailure = failure;
       if (failure !== null) this.#log.error('KERNEL_FAILED', {}, `cannot use the kernel's routes: ${failure}`);
       for (const family of FAMILIES) {
         for (const { prefix, entry } of this.fibDesired.desired(family)) {

@@ -17,6 +17,9 @@ import {
 } from '../api/running.ts';
 import type { DoneView } from '../api/schema.ts';
 import type { ApiSource, RouteFilter } from '../api/source.ts';
+import { type Readiness, type ReadyPolicy, readiness } from '../health/readiness.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { DEFAULT_MONITOR, type MonitorSettings } from '../monitor/settings.ts';
 import type { Speaker } from './speaker.ts';
 import { noPeer } from './views.ts';
 
@@ -24,9 +27,38 @@ const NOTHING_RUNS: ApiRefusal = { refused: 'no configuration is in force yet', 
 
 export class SpeakerApi implements ApiSource {
   readonly #speaker: Speaker;
+  readonly #monitor: MonitorSettings;
+  /** Made when somebody asks for figures the first time. */
+  #metrics: Promise<Metrics> | null = null;
 
-  constructor(speaker: Speaker) {
+  constructor(speaker: Speaker, monitor: MonitorSettings = DEFAULT_MONITOR) {
     this.#speaker = speaker;
+    this.#monitor = monitor;
+  }
+
+  async metrics(): Promise<string> {
+    this.#metrics ??= import('../metrics/metrics.ts').then(({ createMetrics }) =>
+      createMetrics(this.#speaker, this.#monitor),
+    );
+    return (await this.#metrics).text();
+  }
+
+  readiness(policy: ReadyPolicy = this.#monitor.readyPolicy): Readiness {
+    const { views, listenFailures, core } = this.#speaker;
+    const input = {
+      status: views.status(),
+      peers: views.peers(),
+      listenFailures,
+      kernelFailure: core?.kernelFailure ?? null,
+    };
+    return readiness({ ...input, recovery: this.#recovery() }, policy);
+  }
+
+  #recovery(): { secondsLeft: number } | null {
+    const view = this.#speaker.recovery();
+    if (view === null || !view.isGoingOn) return null;
+    const untilMs = Math.max(...Object.values(view.families).map((family) => family.untilMs ?? 0));
+    return { secondsLeft: Math.max(0, Math.ceil((untilMs - this.#speaker.clock.wallMs()) / 1000)) };
   }
 
   status = () => this.#speaker.views.status();

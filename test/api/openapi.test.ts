@@ -54,7 +54,8 @@ const WITHOUT_PARAMETERS = ROUTES.filter(
 test.each(WITHOUT_PARAMETERS.map(({ path }) => [path]))('GET %s answers as the document says', async (path) => {
   // ask() compares.
   const { status } = await api.ask('GET', path);
-  expect([200, 400]).toContain(status);
+  const { otherStatuses = [] } = WITHOUT_PARAMETERS.find((route) => route.path === path)!;
+  expect([200, 400, ...otherStatuses]).toContain(status);
 });
 
 test('the checker sees what is not as it should be', () => {

@@ -67,7 +67,7 @@ describe('the socket file', () => {
     const again = await LocalDaemon.start(
       DAEMON,
       { ...CONFIG(DAEMON), controlSocket: first.socketPath },
-      first.socketPath,
+      { socketPath: first.socketPath },
     );
     expect((await again.status()).peers.configured).toBe(0);
     await again.stop();
@@ -76,7 +76,7 @@ describe('the socket file', () => {
 
   test('a folder that is missing is made', async () => {
     const path = join(temporaryFolder(), 'run', 'peregrine', 'api.sock');
-    const other = await LocalDaemon.start(DAEMON, CONFIG(DAEMON), path);
+    const other = await LocalDaemon.start(DAEMON, CONFIG(DAEMON), { socketPath: path });
     expect(existsSync(path)).toBe(true);
     await other.stop();
   });

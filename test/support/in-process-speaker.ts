@@ -8,6 +8,7 @@ import { ApiServer, type ApiServerOptions } from '../../src/api/server.ts';
 import { formatDiagnostic } from '../../src/config/diagnose.ts';
 import { loadStandAlone } from '../../src/config/load.ts';
 import { SILENT_LOG } from '../../src/log/log.ts';
+import { DEFAULT_MONITOR, type MonitorSettings } from '../../src/monitor/settings.ts';
 import { systemClock } from '../../src/speaker/clock.ts';
 import { Speaker } from '../../src/speaker/speaker.ts';
 import { SpeakerApi } from '../../src/speaker/speaker-api.ts';
@@ -36,7 +37,7 @@ export class InProcessSpeaker {
   static async start(
     address: string,
     config: object,
-    options: Partial<ApiServerOptions> = {},
+    { monitor, ...options }: Partial<ApiServerOptions> & { readonly monitor?: Partial<MonitorSettings> } = {},
   ): Promise<InProcessSpeaker> {
     const text = stringify({
       listen: [{ address, port: LOOPBACK_PORT }],
@@ -48,7 +49,11 @@ export class InProcessSpeaker {
     const speaker = new Speaker({ log: SILENT_LOG, clock: systemClock, version: 'test' });
     speaker.setSource('file:test.yaml');
     const socketPath = join(temporaryFolder(), 'api.sock');
-    const server = await ApiServer.start({ ...options, socketPath }, new SpeakerApi(speaker), SILENT_LOG);
+    const server = await ApiServer.start(
+      { ...options, socketPath },
+      new SpeakerApi(speaker, { ...DEFAULT_MONITOR, ...monitor }),
+      SILENT_LOG,
+    );
     const failure = await speaker.start(loaded.desired);
     if (failure !== null) throw new Error(failure);
     return new InProcessSpeaker(socketPath, speaker, server);

@@ -85,7 +85,7 @@ export class LocalDaemon {
   readonly port = LOOPBACK_PORT;
   readonly #logPath: string;
 
-  private constructor(folder: string, address: string, socketPath: string, text: string) {
+  private constructor(folder: string, address: string, socketPath: string, text: string, more: readonly string[]) {
     if (!existsSync(PEREGRINE_MAIN)) throw new Error(`${PEREGRINE_MAIN} is missing: run npm run build`);
     this.folder = folder;
     this.address = address;
@@ -94,14 +94,20 @@ export class LocalDaemon {
     this.#logPath = join(folder, 'log');
     writeFileSync(this.configPath, text);
     const argv = [process.execPath, PEREGRINE_MAIN, 'run', '--config', this.configPath, '--socket', this.socketPath];
+    argv.push(...more);
     this.process = new DaemonProcess(argv, { namespacePath: null, logPath: this.#logPath, cwd: folder });
   }
 
   /** Starts it at that loopback address and waits until its configuration is in force: it listens then. */
-  static async start(address: string, config: LocalConfig, socketPath?: string): Promise<LocalDaemon> {
+  static async start(
+    address: string,
+    config: LocalConfig,
+    options: { readonly socketPath?: string; readonly arguments?: readonly string[] } = {},
+  ): Promise<LocalDaemon> {
     const folder = temporaryFolder();
-    const socket = socketPath ?? join(folder, 'peregrine.sock');
-    const daemon = new LocalDaemon(folder, address, socket, configText(address, config));
+    const socket = options.socketPath ?? join(folder, 'peregrine.sock');
+    const more = options.arguments ?? [];
+    const daemon = new LocalDaemon(folder, address, socket, configText(address, config), more);
     await daemon.process.ready('the configuration is in force', START_DEADLINE_MS, async () =>
       (await daemon.status()).datastore.inSync ? true : null,
     );

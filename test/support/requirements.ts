@@ -34,9 +34,17 @@ function isThere(program: string): boolean {
   return folders.some((folder) => existsSync(join(folder, program)));
 }
 
+/** A `describe` for what needs a program but neither root nor namespaces, as describeInterop. */
+export function describeProgram(program: string, body: () => void): void {
+  describeWithout(program, isThere(program) ? null : `not installed: ${program}`, body);
+}
+
 /** A `describe` that runs where the daemons are, skips with the reason where they are not, and fails then on CI. */
 export function describeInterop(name: string, kinds: readonly ForeignKind[], body: () => void): void {
-  const reason = missingRequirement(kinds);
+  describeWithout(name, missingRequirement(kinds), body);
+}
+
+function describeWithout(name: string, reason: string | null, body: () => void): void {
   if (reason === null) {
     describe(name, body);
   } else if (process.env.CI) {

@@ -2,6 +2,7 @@
 
 import type { ApiRoute } from '../route.ts';
 import { kernelRoutes } from './kernel.ts';
+import { monitorRoutes } from './monitor.ts';
 import { peerRoutes } from './peers.ts';
 import { routeRoutes } from './routes.ts';
 import { runningRoutes } from './running.ts';
@@ -13,4 +14,5 @@ export const ROUTES: readonly ApiRoute[] = [
   ...routeRoutes,
   ...kernelRoutes,
   ...runningRoutes,
+  ...monitorRoutes,
 ];

@@ -5,9 +5,10 @@
 
 import * as common from './common.ts';
 import * as kernel from './kernel.ts';
+import * as monitor from './monitor.ts';
 import * as peers from './peers.ts';
 import * as routes from './routes.ts';
 import * as running from './running.ts';
 import * as status from './status.ts';
 
-export const VIEWS = { ...common, ...status, ...peers, ...routes, ...kernel, ...running };
+export const VIEWS = { ...common, ...status, ...peers, ...routes, ...kernel, ...monitor, ...running };
