@@ -48,6 +48,8 @@ export interface KernelConfig {
   /** Metric of routes that policy leaves without one; null: the kernel's default. */
   readonly defaultMetric: number | null;
   readonly maxPaths: number;
+  /** `auto`: routes name next-hop objects where the kernel can (src/kernel/next-hop-objects.ts). */
+  readonly nextHopObjects: 'off' | 'auto';
 }
 
 export interface DecisionConfig {

@@ -25,6 +25,7 @@ describe('the environment of calico-node', () => {
         CALICO_ENDPOINT_STATUS_PATH_PREFIX: '/run/felix',
         PEREGRINE_FELIX_GENERATION: '3.31',
         PEREGRINE_MISSING_PASSWORD: 'withhold',
+        PEREGRINE_NEXT_HOP_OBJECTS: 'auto',
       },
       {
         options: {
@@ -35,6 +36,7 @@ describe('the environment of calico-node', () => {
           kubernetesNodeName: 'ip-10-0-0-1',
           felixGeneration: '3.31',
           missingPassword: 'withhold',
+          nextHopObjects: 'auto',
         },
         statusPathPrefix: '/run/felix',
         isStatusPathGiven: true,
@@ -47,6 +49,7 @@ describe('the environment of calico-node', () => {
   test.each([
     ['PEREGRINE_FELIX_GENERATION', '3.27'],
     ['PEREGRINE_MISSING_PASSWORD', 'ignore'],
+    ['PEREGRINE_NEXT_HOP_OBJECTS', 'on'],
     ['USE_POD_CIDR', 'perhaps'],
   ])('%s=%s is refused by name', (name, value) => {
     expect(calicoEnvironment({ [name]: value })).toMatchObject({ ok: false, reason: expect.stringContaining(name) });

@@ -1,5 +1,5 @@
 /**
- * The environment of calico-node as derivation needs it (section 6.3 of Calico's semantics), and two variables of our
+ * The environment of calico-node as derivation needs it (section 6.3 of Calico's semantics), and variables of our
  * own for what Calico does not ask. Where the datastore is, is read in confd/datastore.
  */
 
@@ -22,6 +22,7 @@ export type EnvironmentResult =
 
 const GENERATIONS: readonly FelixGenerationOption[] = ['auto', ...FELIX_GENERATIONS];
 const MISSING_PASSWORD: readonly DeriveOptions['missingPassword'][] = ['unauthenticated', 'withhold'];
+const NEXT_HOP_OBJECTS: readonly DeriveOptions['nextHopObjects'][] = ['off', 'auto'];
 
 function oneOf<T extends string>(words: readonly T[], value: string | undefined, fallback: T): T | null {
   return value === undefined || value === '' ? fallback : (words.find((word) => word === value) ?? null);
@@ -29,7 +30,8 @@ function oneOf<T extends string>(words: readonly T[], value: string | undefined,
 
 /** Reads the variables; a value that cannot be meant is refused rather than passed over. */
 export function calicoEnvironment(variables: Environment): EnvironmentResult {
-  const { PEREGRINE_FELIX_GENERATION, PEREGRINE_MISSING_PASSWORD, CALICO_ENDPOINT_STATUS_PATH_PREFIX } = variables;
+  const { PEREGRINE_FELIX_GENERATION, PEREGRINE_MISSING_PASSWORD, PEREGRINE_NEXT_HOP_OBJECTS } = variables;
+  const { CALICO_ENDPOINT_STATUS_PATH_PREFIX } = variables;
   const felixGeneration = oneOf(GENERATIONS, PEREGRINE_FELIX_GENERATION, DEFAULT_DERIVE_OPTIONS.felixGeneration);
   if (felixGeneration === null) {
     return { ok: false, reason: `PEREGRINE_FELIX_GENERATION must be one of ${GENERATIONS.join(', ')}` };
@@ -37,6 +39,10 @@ export function calicoEnvironment(variables: Environment): EnvironmentResult {
   const missingPassword = oneOf(MISSING_PASSWORD, PEREGRINE_MISSING_PASSWORD, DEFAULT_DERIVE_OPTIONS.missingPassword);
   if (missingPassword === null) {
     return { ok: false, reason: `PEREGRINE_MISSING_PASSWORD must be one of ${MISSING_PASSWORD.join(', ')}` };
+  }
+  const nextHopObjects = oneOf(NEXT_HOP_OBJECTS, PEREGRINE_NEXT_HOP_OBJECTS, DEFAULT_DERIVE_OPTIONS.nextHopObjects);
+  if (nextHopObjects === null) {
+    return { ok: false, reason: `PEREGRINE_NEXT_HOP_OBJECTS must be one of ${NEXT_HOP_OBJECTS.join(', ')}` };
   }
   const usePodCidr = calicoFlag(variables, 'USE_POD_CIDR');
   if (usePodCidr === null) return { ok: false, reason: 'USE_POD_CIDR must be true or false' };
@@ -49,6 +55,7 @@ export function calicoEnvironment(variables: Environment): EnvironmentResult {
     advertiseClusterIps: variables.CALICO_ADVERTISE_CLUSTER_IPS || null,
     kubernetesNodeName: variables.CALICO_K8S_NODE_REF || null,
     felixGeneration,
+    nextHopObjects,
   };
   const statusPathPrefix = CALICO_ENDPOINT_STATUS_PATH_PREFIX || DEFAULT_STATUS_PATH_PREFIX;
   const isStatusPathGiven = Boolean(CALICO_ENDPOINT_STATUS_PATH_PREFIX);

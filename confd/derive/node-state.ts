@@ -72,6 +72,7 @@ export function deriveKernel(
     ],
     defaultMetric: null,
     maxPaths: MAX_ECMP_PATHS,
+    nextHopObjects: options.nextHopObjects,
   };
 }
 
@@ -105,6 +106,7 @@ export function incompleteState(
       directInterfaces: IGNORED_INTERFACES,
       defaultMetric: null,
       maxPaths: MAX_ECMP_PATHS,
+      nextHopObjects: options.nextHopObjects,
     },
     decision: DECISION,
     logLevel: 'info',

@@ -27,6 +27,8 @@ export interface DeriveOptions {
   readonly kernelBackend: 'netlink' | 'none';
   /** Main table of Linux. */
   readonly kernelTable: number;
+  /** Felix and people on nodes delete routes by gateway, which does not hit routes through objects. */
+  readonly nextHopObjects: 'off' | 'auto';
 }
 
 export const DEFAULT_DERIVE_OPTIONS: DeriveOptions = {
@@ -39,4 +41,5 @@ export const DEFAULT_DERIVE_OPTIONS: DeriveOptions = {
   felixGeneration: 'auto',
   kernelBackend: 'netlink',
   kernelTable: 254,
+  nextHopObjects: 'off',
 };

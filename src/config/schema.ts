@@ -233,9 +233,19 @@ export const configSchema = z.strictObject({
       learn: z.boolean().default(false),
       importDirect: z.array(z.string()).default([]),
       maxPaths: z.int().min(1).max(256).default(16),
+      nextHopObjects: z.enum(['off', 'auto']).default('off'),
       policy: policyReference.optional(),
     })
-    .default({ enabled: false, table: 254, protocol: 12, metric: null, learn: false, importDirect: [], maxPaths: 16 }),
+    .default({
+      enabled: false,
+      table: 254,
+      protocol: 12,
+      metric: null,
+      learn: false,
+      importDirect: [],
+      maxPaths: 16,
+      nextHopObjects: 'off',
+    }),
   decision: z
     .strictObject({
       alwaysCompareMed: z.boolean().default(false),

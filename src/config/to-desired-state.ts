@@ -245,6 +245,7 @@ class Builder {
       directInterfaces: kernel.importDirect,
       defaultMetric: kernel.metric,
       maxPaths: kernel.maxPaths,
+      nextHopObjects: kernel.nextHopObjects,
     };
   }
 }

@@ -8,6 +8,7 @@
  * their socket and are applied afterwards: they then only repeat, or are newer than, what was read.
  */
 
+import { readFileSync } from 'node:fs';
 import { FAMILY_IPV4, FAMILY_IPV6, type FamilyIndex } from '../../bgp/family.ts';
 import type { Prefix } from '../../bgp/ip.ts';
 import { errnoText } from '../net/syscalls.ts';
@@ -28,23 +29,29 @@ import { KernelView } from './kernel-view.ts';
 import {
   EAGAIN,
   EINTR,
+  EINVAL,
   ENOBUFS,
+  EOPNOTSUPP,
   RT_TABLE_MAIN,
   RTMGRP_IPV4_IFADDR,
   RTMGRP_IPV4_ROUTE,
   RTMGRP_IPV6_IFADDR,
   RTMGRP_IPV6_ROUTE,
   RTMGRP_LINK,
+  RTMGRP_NEXTHOP,
   RTPROT_BIRD,
 } from './netlink/constants.ts';
 import { type DumpResult, dump } from './netlink/dump.ts';
 import { encodeAddressDump, encodeLinkDump } from './netlink/link.ts';
 import { NetlinkReader, type NetlinkWriter } from './netlink/message.ts';
+import { encodeNextHopDump } from './netlink/next-hop.ts';
 import { encodeRouteDump } from './netlink/route.ts';
 import { NetlinkSocket } from './netlink/socket.ts';
 import { RouteWriter } from './route-writer.ts';
 
-const ALL_GROUPS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE;
+const ALL_GROUPS =
+  (RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE | RTMGRP_NEXTHOP) >>>
+  0;
 /** Notifications queued while we are busy or reading: about 10,000 routes. */
 const RECEIVE_BUFFER_OCTETS = 8 * 1024 * 1024;
 /** Datagrams read per turn of the event loop. */
@@ -65,6 +72,10 @@ const AUDIT_TIME_SHARE = 1 / 200;
 const RETRY_SOON_MS = 50;
 const RETRY_FIRST_MS = 1000;
 const RETRY_LAST_MS = 32_000;
+/** Routes whose next-hop group may move as a whole are waited for this long at most while more wishes follow. */
+const HOLD_MOVES_MS = 100;
+/** 1 (the kernel's default): routes through next-hop objects are shown with their hops to programs that do not know objects. */
+const COMPATIBILITY_FILE = '/proc/sys/net/ipv4/nexthop_compat_mode';
 const DUMP_ATTEMPTS = 5;
 /** Sequence numbers of dumps have this bit, those of changes have not: an answer never passes for another. */
 const DUMP_SEQUENCES = 0x80000000;
@@ -78,6 +89,8 @@ export interface FibNetlinkOptions {
   readonly programRoutes?: boolean;
   /** Time between comparisons that nothing asks for; tests make it short. */
   readonly auditIntervalMs?: number;
+  /** True: routes name next-hop objects where the kernel has them and shows them to others as routes with hops. */
+  readonly nextHopObjects?: boolean;
   /** Size of the notification queue; tests make it tiny. */
   readonly receiveBufferOctets?: number;
   readonly listener: KernelListener;
@@ -96,6 +109,7 @@ class FibNetlink implements Fib {
   private readonly programRoutes: boolean;
   private readonly receiveBufferOctets: number;
   private readonly auditIntervalMs: number;
+  private readonly wantsObjects: boolean;
   private readonly view: KernelView;
   private readonly total: FibCounters = {
     installed: [0, 0],
@@ -104,6 +118,8 @@ class FibNetlink implements Fib {
     changed: 0,
     deleted: 0,
     failed: 0,
+    requests: 0,
+    nextHopObjects: 0,
     restored: 0,
     resyncs: 0,
   };
@@ -130,6 +146,9 @@ class FibNetlink implements Fib {
   private settleWaiters: (() => void)[] = [];
   private resyncWaiters: (() => void)[] = [];
   private isClosed = false;
+  private isMoreToCome = false;
+  private movingSinceMs: number | null = null;
+  private moveTimer: NodeJS.Timeout | null = null;
 
   constructor(options: FibNetlinkOptions) {
     this.listener = options.listener;
@@ -137,6 +156,7 @@ class FibNetlink implements Fib {
     this.protocol = options.protocol ?? RTPROT_BIRD;
     this.programRoutes = options.programRoutes ?? true;
     this.receiveBufferOctets = options.receiveBufferOctets ?? RECEIVE_BUFFER_OCTETS;
+    this.wantsObjects = options.nextHopObjects ?? false;
     this.auditIntervalMs = options.auditIntervalMs ?? AUDIT_INTERVAL_MS;
     this.view = new KernelView(this.listener, { table: this.table, protocol: this.protocol }, this.programRoutes, {
       resync: () => this.requestResync('own-routes-disturbed'),
@@ -162,7 +182,8 @@ class FibNetlink implements Fib {
     }
     this.commands = commands;
     this.monitor = monitor;
-    this.writer = new RouteWriter(commands, { table: this.table, protocol: this.protocol }, this.view.own, this.total, {
+    const owner = { table: this.table, protocol: this.protocol };
+    this.writer = new RouteWriter(commands, owner, this.view.own, this.view.objects, this.total, {
       failed: (failure) => this.listener.routeFailed(failure),
       surprised: () => this.requestResync('own-routes-disturbed'),
     });
@@ -187,6 +208,12 @@ class FibNetlink implements Fib {
     if (!this.programRoutes) return;
     this.view.own[family].unwant(a, b, c, d, length);
     this.scheduleWork();
+  }
+
+  moreToCome(isMore: boolean): void {
+    if (isMore === this.isMoreToCome) return;
+    this.isMoreToCome = isMore;
+    if (!isMore && this.hasMoving()) this.scheduleWork();
   }
 
   sweepStale(family: FamilyIndex): number {
@@ -244,12 +271,13 @@ class FibNetlink implements Fib {
   counters(): FibCounters {
     const [own4, own6] = this.view.own;
     const installed: [number, number] = [own4.installedCount, own6.installedCount];
-    return { ...this.total, installed, stale: own4.staleCount + own6.staleCount };
+    const nextHopObjects = this.view.objects.count;
+    return { ...this.total, installed, nextHopObjects, stale: own4.staleCount + own6.staleCount };
   }
 
   close(): void {
     this.isClosed = true;
-    for (const timer of [this.resyncTimer, this.restoreTimer, this.retryTimer, this.auditTimer]) {
+    for (const timer of [this.resyncTimer, this.restoreTimer, this.retryTimer, this.auditTimer, this.moveTimer]) {
       if (timer !== null) clearTimeout(timer);
     }
     this.monitor?.close();
@@ -273,17 +301,40 @@ class FibNetlink implements Fib {
     this.isWorking = true;
     while (!this.isClosed) {
       if (this.isResyncDue()) await this.resyncNow();
-      else if (!this.isTableKnown || !(await this.writer?.writeBatch())) break;
+      else if (!this.isTableKnown || !(await this.writer?.writeBatch(this.movesNow()))) break;
     }
     this.isWorking = false;
     if (this.isClosed) return;
     // Wishes that arrived behind the last look found us still working.
-    if (this.isResyncDue() || (this.isTableKnown && this.hasDirty())) {
+    const isMoveDue = this.isTableKnown && this.hasMoving() && this.movesNow() !== 'hold';
+    if (isMoveDue || this.isResyncDue() || (this.isTableKnown && this.hasDirty())) {
       this.scheduleWork();
       return;
     }
     this.scheduleRetry();
     if (this.isSettled()) for (const resolve of this.settleWaiters.splice(0)) resolve();
+  }
+
+  private hasMoving(): boolean {
+    return this.view.own[0].moving.count + this.view.own[1].moving.count > 0;
+  }
+
+  /** What is to become of routes that may move with their group. */
+  private movesNow(): 'hold' | 'look' | 'last-call' {
+    if (!this.hasMoving()) {
+      this.movingSinceMs = null;
+      return 'look';
+    }
+    const now = performance.now();
+    this.movingSinceMs ??= now;
+    const leftMs = this.movingSinceMs + HOLD_MOVES_MS - now;
+    if (leftMs <= 0) return 'last-call';
+    if (!this.isMoreToCome) return 'look';
+    this.moveTimer ??= setTimeout(() => {
+      this.moveTimer = null;
+      this.scheduleWork();
+    }, leftMs + 1);
+    return 'hold';
   }
 
   private isResyncDue(): boolean {
@@ -297,7 +348,8 @@ class FibNetlink implements Fib {
   private isSettled(): boolean {
     if (this.isClosed || this.commands === null) return true;
     const restoring = this.view.own[0].restoring.size + this.view.own[1].restoring.size;
-    return !this.isWorking && this.resyncWanted === null && !this.hasDirty() && restoring === 0;
+    const isWaiting = this.hasDirty() || this.hasMoving() || restoring > 0;
+    return !this.isWorking && this.resyncWanted === null && !isWaiting;
   }
 
   private requestResync(reason: ResyncReason): void {
@@ -360,6 +412,7 @@ class FibNetlink implements Fib {
       this.retryTimer = null;
       this.isRetrySoon = false;
       this.lastRetryAtMs = performance.now();
+      this.view.objects.retryRefused();
       for (const own of this.view.own) own.retryFailed();
       this.scheduleWork();
     }, delayMs);
@@ -409,6 +462,7 @@ class FibNetlink implements Fib {
     for (const encode of [
       encodeLinkDump,
       encodeAddressDump,
+      encodeNextHopDump,
       (writer: NetlinkWriter, sequence: number) => encodeRouteDump(writer, sequence, FAMILY_IPV4, this.table),
       (writer: NetlinkWriter, sequence: number) => encodeRouteDump(writer, sequence, FAMILY_IPV6, this.table),
     ]) {
@@ -416,6 +470,13 @@ class FibNetlink implements Fib {
       this.dumpCount++;
       const sequence = (DUMP_SEQUENCES | (this.dumpCount & 0xffff)) >>> 0;
       const result = await dump(this.commands, sequence, encode, (reader) => this.view.scanned(reader));
+      if (encode === encodeNextHopDump) {
+        const hasObjects = result.errno === 0;
+        this.view.objects.isEnabled = this.wantsObjects && hasObjects && showsHopsOfObjects();
+        this.view.objects.endObjects();
+        // Before Linux 5.3 there are none.
+        if (result.errno === EOPNOTSUPP || result.errno === EINVAL) continue;
+      }
       if (result.errno !== 0) return result;
       wasInterrupted ||= result.wasInterrupted;
     }
@@ -446,5 +507,13 @@ class FibNetlink implements Fib {
       const length = this.monitor?.receiveNow() ?? -EAGAIN;
       if (length < 0 && length !== -ENOBUFS && length !== -EINTR) return;
     }
+  }
+}
+
+function showsHopsOfObjects(): boolean {
+  try {
+    return readFileSync(COMPATIBILITY_FILE, 'utf8').trim() === '1';
+  } catch {
+    return false;
   }
 }

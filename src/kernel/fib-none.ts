@@ -15,6 +15,8 @@ export function createFibNone(): Fib {
     changed: 0,
     deleted: 0,
     failed: 0,
+    requests: 0,
+    nextHopObjects: 0,
     restored: 0,
     resyncs: 0,
   };
@@ -23,6 +25,7 @@ export function createFibNone(): Fib {
     start: () => Promise.resolve({ adopted: [0, 0], learned: 0 }),
     replace: () => {},
     remove: () => {},
+    moreToCome: () => {},
     sweepStale: () => 0,
     resync: () => Promise.resolve(),
     settled: () => Promise.resolve(),

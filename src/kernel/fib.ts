@@ -133,6 +133,10 @@ export interface FibCounters {
   changed: number;
   deleted: number;
   failed: number;
+  /** Requests sent to the kernel about routes and next-hop objects. */
+  requests: number;
+  /** Own next-hop objects believed to be in the kernel. */
+  nextHopObjects: number;
   /** Own routes that were put back after somebody removed or changed them. */
   restored: number;
   resyncs: number;
@@ -157,6 +161,8 @@ export interface Fib extends FibSink, FibServices {
   replace(family: FamilyIndex, a: number, b: number, c: number, d: number, length: number, entry: FibEntry): void;
   /** We want no route for this prefix any more. */
   remove(family: FamilyIndex, a: number, b: number, c: number, d: number, length: number): void;
+  /** Whether more wishes will follow at once: then routes whose next-hop group may move as a whole are waited for. */
+  moreToCome(isMore: boolean): void;
   /** Removes own routes of an earlier run that nobody asked for since; returns how many. */
   sweepStale(family: FamilyIndex): number;
   /** Reads everything again and compares, as after lost notifications. */

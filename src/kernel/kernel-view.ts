@@ -16,14 +16,18 @@ import {
   NLM_F_REPLACE,
   RTM_DELADDR,
   RTM_DELLINK,
+  RTM_DELNEXTHOP,
   RTM_DELROUTE,
   RTM_NEWADDR,
   RTM_NEWLINK,
+  RTM_NEWNEXTHOP,
   RTM_NEWROUTE,
 } from './netlink/constants.ts';
 import { decodeInterfaceAddress, decodeLink } from './netlink/link.ts';
 import type { NetlinkReader } from './netlink/message.ts';
+import { decodeNextHop } from './netlink/next-hop.ts';
 import { type DecodedRoute, decodeRoute, type RouteOwner } from './netlink/route.ts';
+import { NextHopObjects } from './next-hop-objects.ts';
 import { type Disturbance, OwnRoutes } from './own-routes.ts';
 import { kernelMetric, type RouteContent } from './route-plan.ts';
 
@@ -42,6 +46,7 @@ export interface ViewRequests {
 export class KernelView {
   readonly interfaces: Interfaces;
   readonly foreign: ForeignRoutes;
+  readonly objects: NextHopObjects;
   readonly own: readonly [OwnRoutes, OwnRoutes] = [new OwnRoutes(FAMILY_IPV4), new OwnRoutes(FAMILY_IPV6)];
   private readonly listener: KernelListener;
   private readonly owner: RouteOwner;
@@ -55,6 +60,7 @@ export class KernelView {
     this.ownsRoutes = ownsRoutes;
     this.requests = requests;
     this.interfaces = new Interfaces(listener);
+    this.objects = new NextHopObjects(owner.table, owner.protocol);
     this.foreign = new ForeignRoutes(listener, (address) => this.interfaces.isLocalAddress(address));
   }
 
@@ -77,9 +83,19 @@ export class KernelView {
         else this.addressRemoved(address);
         return;
       }
+      case RTM_NEWNEXTHOP:
+      case RTM_DELNEXTHOP: {
+        const object = decodeNextHop(reader);
+        if (object === null) return;
+        if (reader.type === RTM_NEWNEXTHOP) {
+          // The comparison finds which routes go elsewhere now.
+          if (this.objects.changedByOthers(object) && this.ownsRoutes) this.requests.resync();
+        } else this.objectDeleted(object.id, reader.port);
+        return;
+      }
       case RTM_NEWROUTE:
       case RTM_DELROUTE: {
-        const route = decodeRoute(reader);
+        const route = this.decodeRoute(reader);
         if (route === null || route.table !== this.owner.table) return;
         const isOwn = route.protocol === this.owner.protocol;
         if (reader.type === RTM_NEWROUTE) {
@@ -95,6 +111,7 @@ export class KernelView {
   /** From now on until endScan(), scanned() is given everything there is. */
   beginScan(): void {
     this.interfaces.beginScan();
+    this.objects.beginScan();
     this.foreign.beginScan();
     for (const own of this.own) own.beginScan();
   }
@@ -107,8 +124,11 @@ export class KernelView {
     } else if (reader.type === RTM_NEWADDR) {
       const address = decodeInterfaceAddress(reader);
       if (address !== null) this.interfaces.addressSeen(address);
+    } else if (reader.type === RTM_NEWNEXTHOP) {
+      const object = decodeNextHop(reader);
+      if (object !== null) this.objects.scanned(object);
     } else if (reader.type === RTM_NEWROUTE) {
-      const route = decodeRoute(reader);
+      const route = this.decodeRoute(reader);
       // Kernels without strict checking show all tables.
       if (route === null || route.table !== this.owner.table || route.isCloned) return;
       if (route.protocol !== this.owner.protocol) {
@@ -148,6 +168,8 @@ export class KernelView {
   private linkChanged(link: KernelLink): void {
     const before = this.interfaces.linkSeen(link);
     if (before?.up === true && !link.up) this.interfaceLost(link.index, null);
+    // Next-hop objects go with the carrier already.
+    if (before?.running === true && !link.running) this.objectsLost(link.index);
     if (before !== null && before.up !== link.up && this.foreign.hasMultipathThrough(link.index)) {
       this.requests.resync();
     }
@@ -177,12 +199,46 @@ export class KernelView {
 
   /** Routes through the interface are gone, of one family or (null) of both. */
   private interfaceLost(interfaceIndex: number, family: FamilyIndex | null): void {
+    if (family === null) this.objectsLost(interfaceIndex);
     this.foreign.interfaceLost(interfaceIndex, family);
     for (const own of this.own) {
       if (family !== null && own.family !== family) continue;
       if (!own.interfaceLost(interfaceIndex)) this.requests.resync();
       if (own.restoring.size > 0) this.requests.restore();
     }
+  }
+
+  private objectsLost(interfaceIndex: number): void {
+    const { lost, isConcerned } = this.objects.interfaceLost(interfaceIndex);
+    for (const own of this.own) for (const group of lost) own.groupLost(group, () => {});
+    if (lost.length > 0) this.requests.restore();
+    if (isConcerned && this.ownsRoutes) this.requests.resync();
+  }
+
+  private objectDeleted(id: number, port: number): void {
+    const { group, isOurs } = this.objects.deletedByOthers(id);
+    if (!isOurs || !this.ownsRoutes) return;
+    if (group === null) {
+      // A member: the groups that had it are smaller now, or gone.
+      this.requests.resync();
+      return;
+    }
+    for (const own of this.own) {
+      own.groupLost(group, (prefix) => {
+        if (port !== 0) this.listener.routeDisturbed({ prefix, kind: 'deleted', other: null, port });
+      });
+    }
+    this.requests.restore();
+  }
+
+  /** With the hops of its next-hop object, should the kernel not show them. */
+  private decodeRoute(reader: NetlinkReader): DecodedRoute | null {
+    const route = decodeRoute(reader);
+    if (route === null || route.nextHopId === 0) return route;
+    const [hop] = route.hops;
+    if (hop === undefined || hop.gateway !== null || hop.interfaceIndex !== 0) return route;
+    const hops = this.objects.hopsOf(route.nextHopId);
+    return hops === null ? route : { ...route, hops: hops.map((one) => ({ ...one, dead: false })) };
   }
 
   private ownRouteAdded(route: DecodedRoute, flags: number, port: number): void {
@@ -240,7 +296,9 @@ export class KernelView {
   private ownContent(route: DecodedRoute): RouteContent | null {
     const type = routeType(route.type);
     if (!this.ownsRoutes || type === null || route.tos !== 0 || route.hasInputInterface) return null;
-    return { type, metric: route.metric, hops: route.hops };
+    const { metric, hops, nextHopId } = route;
+    if (nextHopId === 0) return { type, metric, hops };
+    return this.objects.routeThrough(nextHopId, metric) ?? { type, metric, hops, nextHopId };
   }
 
   private follow(

@@ -12,6 +12,7 @@ import { formatAddress, type Prefix } from '../../bgp/ip.ts';
 import { DirtySet } from '../../rib/dirty-set.ts';
 import { type PrefixHandle, PrefixTable } from '../../rib/prefix-table.ts';
 import type { FibEntry, FibFailure } from './fib.ts';
+import { type NextHopGroup, ObjectRoute } from './next-hop-objects.ts';
 import {
   joinsSiblings,
   kernelMetric,
@@ -25,6 +26,13 @@ import {
 /** How many leftovers of one prefix are deleted at once; the others wait for the next round. */
 export const LEFTOVERS_PER_PLAN = 16;
 
+/** Groups of fewer routes are not worth it to wait for all of them. */
+const MOVE_TOGETHER = 8;
+
+/** How a wish is written, given what is installed: with its hops, or through a next-hop group. */
+export type RouteForm = (family: FamilyIndex, entry: FibEntry, have: RouteContent | null) => RouteContent;
+const asItIs: RouteForm = (_family, entry) => entry;
+
 /** What became of a notification about one of our routes. */
 export type Disturbance = 'none' | 'restore' | 'unexplained';
 
@@ -33,6 +41,8 @@ export class OwnRoutes {
   readonly table: PrefixTable;
   /** Prefixes whose kernel state may differ from the wish. */
   readonly dirty = new DirtySet();
+  /** Prefixes that are to go other ways, and whose next-hop group may take them all along (shared-moves.ts). */
+  readonly moving = new DirtySet();
   /** Prefixes that somebody removed: written again a little later, so that a fight with another program stays slow. */
   readonly restoring = new Set<PrefixHandle>();
   readonly failures = new Map<PrefixHandle, FibFailure>();
@@ -62,11 +72,48 @@ export class OwnRoutes {
     if (this.stale.delete(handle)) this.staleCount--;
     const have = this.installed[handle];
     if (have !== null && !this.surplus.has(handle) && sameContent(this.family, have, entry)) {
-      this.installed[handle] = entry;
+      // Comparisons are by identity from now on.
+      if (have.nextHopId === undefined) this.installed[handle] = entry;
       this.dirty.delete(handle);
+      this.moving.delete(handle);
       return;
     }
+    this.mark(handle);
+  }
+
+  /** What is installed differs from the wish. */
+  private mark(handle: PrefixHandle): void {
+    const group = this.groupOf(handle);
+    if (group === null || group.routes < MOVE_TOGETHER) {
+      this.moveAlone(handle);
+      return;
+    }
+    this.dirty.delete(handle);
+    this.moving.add(handle);
+  }
+
+  /** The group that could be changed instead of the route: the way is all that the route is to change. Else null. */
+  groupOf(handle: PrefixHandle): NextHopGroup | null {
+    const have = this.installed[handle];
+    const want = this.wanted[handle];
+    if (!(have instanceof ObjectRoute) || want === null || want.type !== 'unicast') return null;
+    if (kernelMetric(this.family, have.metric) !== kernelMetric(this.family, want.metric)) return null;
+    return this.surplus.has(handle) ? null : have.group;
+  }
+
+  moveAlone(handle: PrefixHandle): void {
+    this.moving.delete(handle);
     this.dirty.add(handle);
+  }
+
+  /** A next-hop group is gone, and all routes through it with it: they wait to be put back. Calls `report` for each. */
+  groupLost(group: NextHopGroup, report: (prefix: Prefix) => void): void {
+    for (let handle = 1; handle < this.table.end; handle++) {
+      const have = this.installed[handle];
+      if (!(have instanceof ObjectRoute) || have.group !== group) continue;
+      if (this.wanted[handle] !== null) report(this.table.describe(handle));
+      this.lost(handle);
+    }
   }
 
   unwant(a: number, b: number, c: number, d: number, length: number): void {
@@ -75,6 +122,7 @@ export class OwnRoutes {
     this.wanted[handle] = null;
     this.failures.delete(handle);
     this.restoring.delete(handle);
+    this.moving.delete(handle);
     this.dirty.add(handle);
   }
 
@@ -87,10 +135,17 @@ export class OwnRoutes {
     return count;
   }
 
-  /** The requests that a dirty prefix needs now. Its state is taken as reached; operationFailed() corrects that. */
-  plan(handle: PrefixHandle): Operation[] {
-    const want = this.wanted[handle];
-    const operations = planChange(this.family, this.installed[handle], want);
+  /**
+   * The requests that a dirty prefix needs now, `form` saying how its wish is written. Its state is taken as reached;
+   * additionFailed() corrects that.
+   */
+  plan(handle: PrefixHandle, form: RouteForm = asItIs): Operation[] {
+    const entry = this.wanted[handle];
+    const have = this.installed[handle];
+    let want = entry === null ? null : form(this.family, entry, have);
+    const operations = planChange(this.family, have, want);
+    // The same content in another form is as good.
+    if (operations.length === 0) want = have;
     const surplus = this.surplus.get(handle);
     if (surplus !== undefined) {
       for (const content of surplus.splice(0, LEFTOVERS_PER_PLAN)) {
@@ -113,6 +168,12 @@ export class OwnRoutes {
     return isNew;
   }
 
+  /** The route could not be added because its next-hop group could not be made: it is written with its hops next. */
+  withdrawn(handle: PrefixHandle, operation: Operation): void {
+    this.setInstalled(handle, operation.otherwise);
+    this.dirty.add(handle);
+  }
+
   /** All requests for the prefix have been carried out. */
   succeeded(handle: PrefixHandle): void {
     this.failures.delete(handle);
@@ -126,6 +187,7 @@ export class OwnRoutes {
       this.installed[handle] === null &&
       !this.surplus.has(handle) &&
       !this.dirty.has(handle) &&
+      !this.moving.has(handle) &&
       !this.restoring.has(handle)
     ) {
       this.table.release(handle);
@@ -144,7 +206,7 @@ export class OwnRoutes {
   /** About to be written or put back. */
   isPending(prefix: Prefix): boolean {
     const handle = this.table.find(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
-    return handle !== 0 && (this.dirty.has(handle) || this.restoring.has(handle));
+    return handle !== 0 && (this.dirty.has(handle) || this.moving.has(handle) || this.restoring.has(handle));
   }
 
   failureOf(prefix: Prefix): FibFailure | null {
@@ -223,7 +285,8 @@ export class OwnRoutes {
   interfaceLost(interfaceIndex: number): boolean {
     let isExplained = true;
     for (let handle = 1; handle < this.table.end; handle++) {
-      const hops = this.installed[handle]?.hops;
+      const have = this.installed[handle];
+      const hops = have instanceof ObjectRoute ? undefined : have?.hops;
       if (!hops?.some((hop) => hop.interfaceIndex === interfaceIndex || hop.interfaceIndex === 0)) continue;
       if (hops.length > 1 || hops[0].interfaceIndex === 0) isExplained = false;
       else this.lost(handle);
@@ -263,21 +326,22 @@ export class OwnRoutes {
     const handle = this.handleFor(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
     const want = this.wanted[handle];
     const isWanted = want !== null && sameContent(this.family, want, content);
+    const kept = isWanted && content.nextHopId === undefined ? want : this.adopted(content);
     const have = this.installed[handle];
     if (have === null) {
-      this.setInstalled(handle, isWanted ? want : this.adopted(content));
+      this.setInstalled(handle, kept);
       return;
     }
     const others = this.surplus.get(handle) ?? [];
-    others.push(isWanted ? have : this.adopted(content));
+    others.push(isWanted ? have : kept);
     this.surplus.set(handle, others);
-    if (isWanted) this.setInstalled(handle, want);
+    if (isWanted) this.setInstalled(handle, kept);
   }
 
   /** The scan is over: what differs from the wish becomes dirty, and is reported when it is wanted. */
   endScan(report: (prefix: Prefix, kind: 'missing' | 'different') => void): void {
     for (let handle = 1; handle < this.table.end; handle++) {
-      if (!this.table.isUsed(handle) || this.dirty.has(handle)) continue;
+      if (!this.table.isUsed(handle) || this.dirty.has(handle) || this.moving.has(handle)) continue;
       const want = this.wanted[handle];
       const have = this.installed[handle];
       const hasSurplus = this.surplus.has(handle);
@@ -285,7 +349,7 @@ export class OwnRoutes {
         const isAsWanted = have !== null && !hasSurplus && sameContent(this.family, have, want);
         if (isAsWanted) this.failures.delete(handle);
         else if (!this.failures.has(handle)) {
-          this.dirty.add(handle);
+          this.mark(handle);
           report(this.table.describe(handle), have === null ? 'missing' : 'different');
         }
       } else if (have === null && !hasSurplus) {
@@ -345,12 +409,16 @@ export class OwnRoutes {
   }
 
   private setInstalled(handle: PrefixHandle, content: RouteContent | null): void {
-    if (this.installed[handle] !== null) this.installedCount--;
+    const before = this.installed[handle];
+    if (before !== null) this.installedCount--;
     if (content !== null) this.installedCount++;
+    if (before instanceof ObjectRoute) before.group.routes--;
+    if (content instanceof ObjectRoute) content.group.routes++;
     this.installed[handle] = content;
   }
 
   private adopted(content: RouteContent): RouteContent {
+    if (content.nextHopId !== undefined) return content;
     // Neighbours in a dump mostly go the same way.
     if (this.lastAdopted !== null && sameContent(this.family, this.lastAdopted, content)) return this.lastAdopted;
     this.lastAdopted = this.sharedContent(content);

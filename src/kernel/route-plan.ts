@@ -19,6 +19,8 @@ export interface RouteContent {
   readonly type: KernelRouteType;
   readonly metric: number;
   readonly hops: readonly FibHop[];
+  /** The next-hop object that the route names instead of its hops (next-hop-objects.ts). */
+  readonly nextHopId?: number;
 }
 
 /** One request to the kernel. */
@@ -39,6 +41,7 @@ export function kernelMetric(family: FamilyIndex, metric: number): number {
 export function sameContent(family: FamilyIndex, x: RouteContent, y: RouteContent): boolean {
   if (x === y) return true;
   if (x.type !== y.type || kernelMetric(family, x.metric) !== kernelMetric(family, y.metric)) return false;
+  if (x.hops === y.hops) return true;
   if (x.hops.length !== y.hops.length) return false;
   if (x.hops.length === 1) return sameHop(x.hops[0], y.hops[0]) && x.hops[0].onlink === y.hops[0].onlink;
   return x.hops.every((hop) => y.hops.some((other) => sameHop(hop, other) && sameShare(hop, other)));
@@ -49,15 +52,19 @@ export function planChange(family: FamilyIndex, have: RouteContent | null, want:
   if (want === null) return have === null ? [] : [remove(have)];
   if (have === null) return [{ kind: 'create', content: want, otherwise: null }];
   if (sameContent(family, have, want)) return [];
-  if (kernelMetric(family, have.metric) !== kernelMetric(family, want.metric)) {
+  const hasSameMetric = kernelMetric(family, have.metric) === kernelMetric(family, want.metric);
+  // The object itself is what differs.
+  if (hasSameMetric && have.nextHopId !== undefined && have.nextHopId === want.nextHopId) return [];
+  if (!hasSameMetric) {
     return [{ kind: 'create', content: want, otherwise: null }, remove(have)];
   }
   if (family === FAMILY_IPV6 && joinsSiblings(have) && joinsSiblings(want)) return planHops(have, want);
   return [{ kind: 'append', content: want, otherwise: null }, remove(have)];
 }
 
-/** IPv6 multipath exists only among routes with gateways. */
+/** IPv6 multipath exists only among routes with gateways of their own. */
 export function joinsSiblings(content: RouteContent): boolean {
+  if (content.nextHopId !== undefined) return false;
   return content.type === 'unicast' && content.hops.every((hop) => hop.gateway !== null);
 }
 

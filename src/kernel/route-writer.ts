@@ -31,17 +31,22 @@ import {
   RTM_NEWROUTE,
 } from './netlink/constants.ts';
 import { decodeError, type NetlinkError, NetlinkReader, NetlinkWriter } from './netlink/message.ts';
+import { encodeNextHop, encodeNextHopDeletion, encodeNextHopGroup, nextHopMessageOctets } from './netlink/next-hop.ts';
 import { encodeRoute, type RouteOwner, routeMessageOctets } from './netlink/route.ts';
 import type { NetlinkSocket } from './netlink/socket.ts';
+import { groupMembers, type NextHopObjects, type ObjectChange, ObjectRoute } from './next-hop-objects.ts';
 import { LEFTOVERS_PER_PLAN, type OwnRoutes } from './own-routes.ts';
-import type { Operation } from './route-plan.ts';
+import type { Operation, RouteContent } from './route-plan.ts';
+import { planSharedMoves, type SharedMove } from './shared-moves.ts';
 
 /** The top bit belongs to dumps (fib-netlink.ts). */
 const SEQUENCE_MASK = 0x7fffffff;
 /** A batch ends behind the prefix that crosses this: about a thousand IPv4 routes, a few ms of the kernel's time. */
 const BATCH_OCTETS = 60 * 1024;
-/** Room for the largest plan of one prefix: three requests with 256 hops each and sixteen leftovers to delete. */
-const PLAN_OCTETS = 3 * routeMessageOctets(256) + LEFTOVERS_PER_PLAN * routeMessageOctets(256);
+/** Room for the largest plan of one prefix: three requests with 256 hops each, sixteen leftovers to delete, objects. */
+const PLAN_OCTETS = (3 + LEFTOVERS_PER_PLAN) * routeMessageOctets(256) + 258 * nextHopMessageOctets(1);
+/** What the writer needs of a NetlinkSocket; tests put errors in between. */
+export type RequestSocket = Pick<NetlinkSocket, 'send' | 'receiveNow' | 'received'>;
 
 const REASONS: ReadonlyMap<number, FibFailureReason> = new Map([
   [EEXIST, 'foreign-route-exists'],
@@ -69,8 +74,8 @@ export interface RouteWriterEvents {
   surprised(): void;
 }
 
-/** One request of the batch under way. */
-interface Request {
+/** One request about a route in the batch under way. */
+interface RouteRequest {
   readonly own: OwnRoutes;
   readonly handle: number;
   readonly operation: Operation;
@@ -78,44 +83,68 @@ interface Request {
   readonly wish: FibEntry | null;
 }
 
+/** One request about a next-hop object; `move` is what a changed group takes along. */
+interface ObjectRequest {
+  readonly change: ObjectChange;
+  readonly move: SharedMove | null;
+}
+
+type Handles = readonly [number[], number[]];
+
 export class RouteWriter {
-  private readonly socket: NetlinkSocket;
+  private readonly socket: RequestSocket;
   private readonly owner: RouteOwner;
   private readonly own: readonly [OwnRoutes, OwnRoutes];
+  private readonly objects: NextHopObjects;
   private readonly counters: FibCounters;
   private readonly events: RouteWriterEvents;
   private readonly writer = new NetlinkWriter(BATCH_OCTETS + PLAN_OCTETS);
   private readonly reader = new NetlinkReader();
-  private requests: Request[] = [];
+  private requests: (RouteRequest | ObjectRequest)[] = [];
   private firstSequence = 1;
   private readonly failedHandles: [Set<number>, Set<number>] = [new Set(), new Set()];
+  private readonly emit = (change: ObjectChange): void => this.encodeChange(change, null);
+  private readonly form = (family: FamilyIndex, entry: FibEntry, have: RouteContent | null): RouteContent =>
+    this.objects.contentFor(family, entry, have, this.emit);
 
   constructor(
-    socket: NetlinkSocket,
+    socket: RequestSocket,
     owner: RouteOwner,
     own: readonly [OwnRoutes, OwnRoutes],
+    objects: NextHopObjects,
     counters: FibCounters,
     events: RouteWriterEvents,
   ) {
     this.socket = socket;
     this.owner = owner;
     this.own = own;
+    this.objects = objects;
     this.counters = counters;
     this.events = events;
   }
 
-  /** Writes one batch of dirty prefixes and takes in the answers; false when nothing was dirty. */
-  async writeBatch(): Promise<boolean> {
+  /**
+   * Writes one batch of dirty prefixes and takes in the answers; false when there was nothing to write. `moves`: whether
+   * prefixes that wait for their group are looked at, now or never (`last-call`).
+   */
+  async writeBatch(moves: 'hold' | 'look' | 'last-call' = 'look'): Promise<boolean> {
     this.writer.reset();
     this.requests = [];
-    const handles: [number[], number[]] = [this.fill(0), this.fill(1)];
-    if (handles[0].length + handles[1].length === 0) return false;
+    const moved: SharedMove[] = moves === 'hold' ? [] : this.encodeMoves(moves === 'last-call');
+    const handles: Handles = [this.fill(0), this.fill(1)];
+    const hasRoutes = handles[0].length + handles[1].length + moved.length > 0;
+    if (!hasRoutes && this.hasNothingWaiting()) this.objects.collectGarbage(this.emit);
+    if (!hasRoutes && this.requests.length === 0) return false;
     if (this.writer.length > 0) {
+      this.counters.requests += this.requests.length;
       const result = await this.socket.send(this.writer.octets, this.writer.length);
       if (result < 0) this.allFailed(-result);
       else this.readErrors();
     }
     this.firstSequence = (this.firstSequence + this.requests.length) & SEQUENCE_MASK;
+    for (const { handles: along } of moved) {
+      for (const own of this.own) for (const handle of along[own.family]) handles[own.family].push(handle);
+    }
     for (const own of this.own) {
       const failed = this.failedHandles[own.family];
       for (const handle of handles[own.family]) {
@@ -124,6 +153,45 @@ export class RouteWriter {
       failed.clear();
     }
     return true;
+  }
+
+  private hasNothingWaiting(): boolean {
+    return this.own.every(({ dirty, moving }) => dirty.count + moving.count === 0);
+  }
+
+  /** Encodes the changes of whole groups. */
+  private encodeMoves(isLastCall: boolean): SharedMove[] {
+    if (this.own[0].moving.count + this.own[1].moving.count === 0) return [];
+    const moves: SharedMove[] = [];
+    for (const move of planSharedMoves(this.own, this.objects, isLastCall)) {
+      const emit = (change: ObjectChange): void => this.encodeChange(change, change.kind === 'retarget' ? move : null);
+      const hasRoom = this.writer.length < BATCH_OCTETS;
+      if (hasRoom && this.objects.retarget(move.group, move.hops, emit)) moves.push(move);
+      else this.moveAlone(move);
+    }
+    return moves;
+  }
+
+  private moveAlone({ handles }: SharedMove): void {
+    for (const own of this.own) for (const handle of handles[own.family]) own.moveAlone(handle);
+  }
+
+  private encodeChange(change: ObjectChange, move: SharedMove | null): void {
+    const sequence = (this.firstSequence + this.requests.length) & SEQUENCE_MASK;
+    const { writer } = this;
+    const { protocol } = this.owner;
+    if (change.kind === 'delete') {
+      encodeNextHopDeletion(writer, sequence, change.id);
+    } else if (change.kind === 'create-member') {
+      const { id, hop } = change.member;
+      if (hop.gateway === null) throw new Error('a next-hop object without a gateway');
+      encodeNextHop(writer, sequence, protocol, id, hop.gateway, hop);
+    } else {
+      const { group } = change;
+      encodeNextHopGroup(writer, sequence, protocol, group.id, groupMembers(group), change.kind === 'retarget');
+    }
+    this.requests.push({ change, move });
+    if (move !== null) this.counters.changed++;
   }
 
   /** Encodes dirty prefixes of one family until the batch is full; returns their handles. */
@@ -135,7 +203,7 @@ export class RouteWriter {
       const handle = dirty.take();
       const wish = own.wantedEntry(handle);
       handles.push(handle);
-      for (const operation of own.plan(handle)) {
+      for (const operation of own.plan(handle, this.form)) {
         encodeRoute(
           this.writer,
           operation.kind === 'delete' ? RTM_DELROUTE : RTM_NEWROUTE,
@@ -152,6 +220,10 @@ export class RouteWriter {
         );
         this.requests.push({ own, handle, operation, wish });
         this.count(operation);
+        if (family !== 0 && operation.kind === 'delete' && operation.content.nextHopId === undefined) {
+          // An IPv6 deletion by hops hits the route through an object if that comes first.
+          if (own.groupOf(handle) !== null) this.events.surprised();
+        }
       }
     }
     return handles;
@@ -191,7 +263,19 @@ export class RouteWriter {
   private requestFailed(sequence: number, error: NetlinkError): void {
     const request = this.requests[(sequence - this.firstSequence) & SEQUENCE_MASK];
     if (request === undefined || error.errno === 0) return;
-    const { own, handle, operation, wish } = request;
+    if ('change' in request) this.changeFailed(request, error);
+    else this.routeFailed(request, error);
+  }
+
+  private changeFailed({ change, move }: ObjectRequest, { errno }: NetlinkError): void {
+    this.objects.failed(change);
+    if (move !== null) this.moveAlone(move);
+    // A number that is taken, a group that is gone: what there is must be looked at. Else the hop is at fault, and the
+    // routes are written with their hops, which tells what is wrong with each.
+    if (errno === EEXIST || move !== null) this.events.surprised();
+  }
+
+  private routeFailed({ own, handle, operation, wish }: RouteRequest, error: NetlinkError): void {
     if (operation.kind === 'delete') {
       // Gone already, or gone with its interface: as wanted.
       if (error.errno !== ESRCH && error.errno !== ENODEV) this.events.surprised();
@@ -201,6 +285,11 @@ export class RouteWriter {
     if (operation.kind === 'append' && error.errno === EEXIST && own.family === 0) return;
     this.failedHandles[own.family].add(handle);
     if (wish === null) return;
+    const { content } = operation;
+    if (content instanceof ObjectRoute && !this.objects.has(content.group)) {
+      own.withdrawn(handle, operation);
+      return;
+    }
     const failure: FibFailure = {
       prefix: own.table.describe(handle),
       entry: wish,

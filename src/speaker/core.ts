@@ -35,7 +35,7 @@ const OUTPUT_OCTETS = 256 * 1024;
 const FIB_CHANGES_PER_SLICE = 2048;
 const FAMILIES: readonly FamilyIndex[] = [0, 1];
 /** What the kernel's back end is opened with. */
-const REOPENING_FIELDS = ['backend', 'table', 'protocol', 'programRoutes'] as const;
+const REOPENING_FIELDS = ['backend', 'table', 'protocol', 'programRoutes', 'nextHopObjects'] as const;
 
 export class SpeakerCore {
   readonly rib: Rib;
@@ -113,7 +113,8 @@ export class SpeakerCore {
       this.adopted = [0, 0];
     } else {
       const { createFibNetlink } = await import('../kernel/fib-netlink.ts');
-      this.fib = createFibNetlink({ table, protocol, programRoutes, listener: this.sync });
+      const nextHopObjects = this.#kernel.nextHopObjects === 'auto';
+      this.fib = createFibNetlink({ table, protocol, programRoutes, nextHopObjects, listener: this.sync });
       const result = await this.fib.start();
       if ('error' in result) return result.error;
       const { adopted, learned } = result;
@@ -324,11 +325,14 @@ export class SpeakerCore {
     // Next hops that we offer are other ones now; so are the devices of tunnel routes.
     if (changed.addresses) this.regroup(this.#drivers.values());
     if (changed.links && this.#usesTunnels) this.fibDesired.reevaluate();
-    let more = this.rib.runSlice(this.#deadline);
+    const moreInRib = this.rib.runSlice(this.#deadline);
+    let more = moreInRib;
     more = this.groups.runEncodeSlice(this.#deadline) || more;
     this.groups.forEachReady(this.#becameReady);
     more = this.#sendOutput() || more;
-    more = this.fibDesired.drain(FIB_CHANGES_PER_SLICE, this.#sink) || more;
+    const moreRoutes = this.fibDesired.drain(FIB_CHANGES_PER_SLICE, this.#sink);
+    this.fib.moreToCome(moreRoutes || moreInRib);
+    more = moreRoutes || more;
     if (more) this.schedule();
     else for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }

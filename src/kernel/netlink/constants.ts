@@ -18,6 +18,9 @@ export const RTM_GETADDR = 22;
 export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
 export const RTM_GETROUTE = 26;
+export const RTM_NEWNEXTHOP = 104;
+export const RTM_DELNEXTHOP = 105;
+export const RTM_GETNEXTHOP = 106;
 
 // nlmsg_flags. The values from 0x100 on mean different things in get, new and error messages.
 export const NLM_F_REQUEST = 0x1;
@@ -38,6 +41,8 @@ export const RTMGRP_IPV4_IFADDR = 1 << 4;
 export const RTMGRP_IPV4_ROUTE = 1 << 6;
 export const RTMGRP_IPV6_IFADDR = 1 << 8;
 export const RTMGRP_IPV6_ROUTE = 1 << 10;
+/** RTNLGRP_NEXTHOP is group 32; it has no RTMGRP_ name of its own. */
+export const RTMGRP_NEXTHOP = 0x80000000;
 
 // Socket options.
 export const SOL_SOCKET = 1;
@@ -59,8 +64,15 @@ export const RTA_PRIORITY = 6;
 export const RTA_MULTIPATH = 9;
 export const RTA_TABLE = 15;
 export const RTA_VIA = 18;
+export const RTA_NH_ID = 30;
 /** Ors the top bits of an attribute type: nested, or in network byte order. */
 export const NLA_TYPE_MASK = 0x3fff;
+
+// Attributes of next-hop objects.
+export const NHA_ID = 1;
+export const NHA_GROUP = 2;
+export const NHA_OIF = 5;
+export const NHA_GATEWAY = 6;
 
 // rtm_type.
 export const RTN_UNICAST = 1;
@@ -106,6 +118,7 @@ export const EACCES = 13;
 export const EEXIST = 17;
 export const ENODEV = 19;
 export const EINVAL = 22;
+export const EOPNOTSUPP = 95;
 export const ENETDOWN = 100;
 export const ENETUNREACH = 101;
 export const ENOBUFS = 105;

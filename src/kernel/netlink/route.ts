@@ -24,6 +24,7 @@ import {
   RTA_GATEWAY,
   RTA_IIF,
   RTA_MULTIPATH,
+  RTA_NH_ID,
   RTA_OIF,
   RTA_PRIORITY,
   RTA_TABLE,
@@ -81,7 +82,8 @@ export function encodeRoute(
   const hops = entry.hops;
   const isUnicast = entry.type === 'unicast';
   // A weight can only be said of a hop of a multipath route, even when it is the only one (yet).
-  const single = isUnicast && hops.length === 1 && hops[0].weight === 1 ? hops[0] : null;
+  const single =
+    isUnicast && entry.nextHopId === undefined && hops.length === 1 && hops[0].weight === 1 ? hops[0] : null;
   writer.beginMessage(type, flags, sequence);
   writer.u8(family === FAMILY_IPV4 ? AF_INET : AF_INET6);
   writer.u8(length);
@@ -103,7 +105,9 @@ export function encodeRoute(
   writer.endAttribute(destination);
   if (owner.table >= 256) writer.attributeU32(RTA_TABLE, owner.table);
   if (entry.metric !== 0) writer.attributeU32(RTA_PRIORITY, entry.metric);
-  if (single !== null) {
+  if (entry.nextHopId !== undefined) {
+    writer.attributeU32(RTA_NH_ID, entry.nextHopId);
+  } else if (single !== null) {
     encodeGateway(writer, family, single);
     if (single.interfaceIndex !== 0) writer.attributeU32(RTA_OIF, single.interfaceIndex);
   } else if (isUnicast) {
@@ -174,6 +178,8 @@ export interface DecodedRoute {
   readonly tos: number;
   readonly metric: number;
   readonly hops: readonly DecodedHop[];
+  /** The next-hop object that it goes through; 0: none. The kernel shows the object's hops as well, unless told not to. */
+  readonly nextHopId: number;
   /** IPv6: only for packets that came in through some interface. */
   readonly hasInputInterface: boolean;
   /** A cache entry. */
@@ -198,6 +204,7 @@ export function decodeRoute(reader: NetlinkReader): DecodedRoute | null {
   let interfaceIndex = 0;
   let gateway: IpAddress | null = null;
   let multipath: DecodedHop[] | null = null;
+  let nextHopId = 0;
   let hasInputInterface = false;
   let length = 0;
   for (let offset = start + RTMSG_OCTETS; ; offset += align(length)) {
@@ -217,6 +224,9 @@ export function decodeRoute(reader: NetlinkReader): DecodedRoute | null {
         break;
       case RTA_OIF:
         if (valueLength >= 4) interfaceIndex = reader.u32(value);
+        break;
+      case RTA_NH_ID:
+        if (valueLength >= 4) nextHopId = reader.u32(value);
         break;
       case RTA_IIF:
         hasInputInterface = true;
@@ -239,6 +249,7 @@ export function decodeRoute(reader: NetlinkReader): DecodedRoute | null {
     tos: reader.u8(start + 3),
     metric,
     hops: type !== RTN_UNICAST ? [] : (multipath ?? [hopOf(gateway, interfaceIndex, rtmFlags & 0xff, 1)]),
+    nextHopId,
     hasInputInterface,
     isCloned: (rtmFlags & RTM_F_CLONED) !== 0,
   };

@@ -16,6 +16,8 @@ export class FibScene {
   readonly ns: TestNamespace;
   readonly #defaults: Partial<FibNetlinkOptions>;
   listener: RecordingListener = recordingListener();
+  /** What the listener was told by the last restart. */
+  learnedAtStart: string[] = [];
   fib: Fib = createFibNetlink({ listener: this.listener });
 
   constructor(label: string, defaults: Partial<FibNetlinkOptions> = {}) {
@@ -32,18 +34,19 @@ export class FibScene {
     this.fib = createFibNetlink({ listener: this.listener, ...this.#defaults, ...options });
     const started = await this.fib.start();
     if ('error' in started) throw new Error(started.error);
-    this.listener.take();
+    this.learnedAtStart = this.listener.take();
   }
 
   /** Ends the back end and empties the tables. */
   clean(): void {
     this.fib.close();
+    // The routes go with them; `ip route flush` cannot delete such routes.
+    if (this.ns.ip('nexthop show') !== '') this.ns.ip('nexthop flush');
     for (const family of ['-4', '-6']) {
       for (const protocol of ['bird', 'static', '77']) this.ns.ip(`${family} route flush proto ${protocol}`);
     }
     if (this.ns.ip('route show table all').includes('table 1000')) this.ns.ip('route flush table 1000');
     if (this.ns.ip('-6 route show table all').includes('table 1000')) this.ns.ip('-6 route flush table 1000');
-    if (this.ns.ip('nexthop show') !== '') this.ns.ip('nexthop flush');
   }
 
   remove(): void {

@@ -55,6 +55,12 @@ export class TestNamespace {
     });
   }
 
+  /** Runs any command in the namespace. */
+  exec(command: string): string {
+    const words = ['netns', 'exec', this.name, ...command.split(' ')];
+    return execFileSync('ip', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
   /** Runs many `ip` commands in one process. */
   batch(commands: readonly string[]): void {
     execFileSync('ip', ['-n', this.name, '-batch', '-'], { input: `${commands.join('\n')}\n` });
@@ -72,7 +78,9 @@ export class TestNamespace {
 
   /** Follows `ip monitor` until stopped. */
   async monitor(what: string): Promise<{ stop(): Promise<string[]> }> {
-    const child = spawn('ip', ['-n', this.name, '-o', 'monitor', what], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn('ip', ['-n', this.name, '-o', 'monitor', ...what.split(' ')], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     let output = '';
     child.stdout.on('data', (octets: Buffer) => {
       output += octets.toString();
