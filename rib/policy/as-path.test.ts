@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { decodeAsPath, writeAsPath } from '../../bgp/wire/attribute/as-path.ts';
 import type { AsPathSegment } from '../../bgp/wire/message-types.ts';
 import { OctetWriter } from '../../bgp/wire/octets.ts';
-import { asPathStartsWith, copyFilteredAsPath, isPrivateAs, prependAs } from './as-path.ts';
+import { asPathMatchesMask, asPathStartsWith, copyFilteredAsPath, isPrivateAs, prependAs } from './as-path.ts';
+import { MASK_ANY_ONE, MASK_ANY_RUN } from './compiled.ts';
 
 const seq = (...asns: number[]): AsPathSegment => ({ type: 'sequence', asns });
 const set = (...asns: number[]): AsPathSegment => ({ type: 'set', asns });
@@ -36,6 +37,40 @@ describe('asPathStartsWith', () => {
   ])('%s', (_case, front, segments, asns, expected) => {
     const octets = octetsOf(segments);
     expect(asPathStartsWith(Uint32Array.from(front), front.length, octets, 0, octets.length, asns)).toBe(expected);
+  });
+});
+
+describe('asPathMatchesMask', () => {
+  const ANY = MASK_ANY_RUN;
+  const ONE = MASK_ANY_ONE;
+  test.each([
+    ['the whole path', [], [seq(1, 2)], [1, 2], true],
+    ['not only a beginning', [], [seq(1, 2, 3)], [1, 2], false],
+    ['a path that is too short', [], [seq(1)], [1, 2], false],
+    ['a beginning and a run', [], [seq(1, 2, 3)], [1, ANY], true],
+    ['a run may be empty', [], [seq(1)], [1, ANY], true],
+    ['a run and an end', [], [seq(1, 2, 3)], [ANY, 3], true],
+    ['an end that occurs before', [], [seq(3, 1, 3)], [ANY, 3], true],
+    ['somewhere', [], [seq(1, 2), seq(3, 4)], [ANY, 3, ANY], true],
+    ['nowhere', [], [seq(1, 2), seq(3, 4)], [ANY, 5, ANY], false],
+    ['a run over segments that fails at last', [], [seq(1, 2), seq(3, 4), seq(5)], [ANY, 9], false],
+    ['a run that has to eat more than once', [], [seq(1, 2, 1, 2, 3)], [ANY, 1, 2, 3], true],
+    ['two runs', [], [seq(9, 1, 9, 2, 9)], [ANY, 1, ANY, 2, ANY], true],
+    ['two runs in the wrong order', [], [seq(9, 2, 9, 1, 9)], [ANY, 1, ANY, 2, ANY], false],
+    ['any one', [], [seq(1, 2, 3)], [1, ONE, 3], true],
+    ['any one is not none', [], [seq(1, 3)], [1, ONE, 3], false],
+    ['an empty path', [], [], [], true],
+    ['an empty path and a run', [], [], [ANY], true],
+    ['an empty path and an AS', [], [], [1], false],
+    ['a set is one position', [], [seq(1), set(5, 2), seq(3)], [1, 2, 3], true],
+    ['a set that does not hold it', [], [seq(1), set(5, 6)], [1, 2], false],
+    ['confederation segments are no positions', [], [confed(9), seq(1), confedSet(8), seq(2)], [1, 2], true],
+    ['what stands in front counts', [7, 8], [seq(1)], [7, ANY, 1], true],
+    ['a run from the front into the path', [7, 8], [seq(1, 2), seq(3)], [ANY, 2, 3], true],
+    ['AS numbers above 2^31', [], [seq(4200000000)], [4200000000], true],
+  ])('%s', (_case, front, segments, mask, expected) => {
+    const octets = octetsOf(segments);
+    expect(asPathMatchesMask(Uint32Array.from(front), front.length, octets, 0, octets.length, mask)).toBe(expected);
   });
 });
 

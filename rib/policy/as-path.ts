@@ -12,6 +12,7 @@ import {
   SEGMENT_AS_SET,
 } from '../../bgp/iana.ts';
 import { uint32 } from '../../bgp/wire/octets.ts';
+import { MASK_ANY_ONE, MASK_ANY_RUN } from './compiled.ts';
 
 const SEGMENT_LIMIT = 255;
 
@@ -52,6 +53,76 @@ export function asPathStartsWith(
     at = next;
   }
   return true;
+}
+
+/** Whether the segment at `at` says that the position `index` in it is `as`. */
+function positionIs(octets: Uint8Array, at: number, index: number, as: number): boolean {
+  if (octets[at] === SEGMENT_AS_SEQUENCE) return uint32(octets, at + 2 + index * 4) === as;
+  const next = at + 2 + octets[at + 1] * 4;
+  for (let member = at + 2; member < next; member += 4) if (uint32(octets, member) === as) return true;
+  return false;
+}
+
+/** How many positions the segment at `at` is. */
+function positionsOf(octets: Uint8Array, at: number): number {
+  if (octets[at] === SEGMENT_AS_SEQUENCE) return octets[at + 1];
+  return octets[at] === SEGMENT_AS_SET ? 1 : 0;
+}
+
+/**
+ * True when the whole path, `front[0 .. frontCount)` and then the AS_PATH value in [start, end), is as `mask` says (AS
+ * numbers and MASK_ items). Positions are those of asPathStartsWith. A run is found by going back to the last one.
+ */
+export function asPathMatchesMask(
+  front: Uint32Array,
+  frontCount: number,
+  octets: Uint8Array,
+  start: number,
+  end: number,
+  mask: readonly number[],
+): boolean {
+  // The position that is looked at: in front while there is one, else `index` in the segment `at`.
+  let infront = 0;
+  let at = start;
+  let index = 0;
+  let wanted = 0;
+  // Where the last run of the mask is, and the position up to which it has eaten.
+  let run = -1;
+  let runInfront = 0;
+  let runAt = 0;
+  let runIndex = 0;
+  for (;;) {
+    if (infront >= frontCount) {
+      while (at < end && index >= positionsOf(octets, at)) {
+        at += 2 + octets[at + 1] * 4;
+        index = 0;
+      }
+    }
+    const item = wanted < mask.length ? mask[wanted] : undefined;
+    if (item === MASK_ANY_RUN) {
+      run = wanted++;
+      runInfront = infront;
+      runAt = at;
+      runIndex = index;
+      continue;
+    }
+    const isEnd = infront >= frontCount && at >= end;
+    if (isEnd) return item === undefined;
+    const fits =
+      item !== undefined &&
+      (item === MASK_ANY_ONE || (infront < frontCount ? front[infront] === item : positionIs(octets, at, index, item)));
+    if (fits) wanted++;
+    else if (run < 0) return false;
+    else {
+      // The run eats one position more: look at it again, one further.
+      wanted = run;
+      infront = runInfront;
+      at = runAt;
+      index = runIndex;
+    }
+    if (infront < frontCount) infront++;
+    else index++;
+  }
 }
 
 /**

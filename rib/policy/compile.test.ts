@@ -133,6 +133,32 @@ describe('what is refused', () => {
       'matches[0].sources: ["ospf"]: known are bgp, static, kernel, direct',
     ],
     [
+      'a mask with something in it that is no AS number',
+      withMatch({ kind: 'as-path-mask', mask: [65001, '+' as '*'] }),
+      'export',
+      'matches[0].mask[1]: + is neither an AS number nor * nor ?',
+    ],
+    [
+      'a number that cannot be computed',
+      withAction({ kind: 'compute', target: 'weight' as 'med', offset: 0, sign: 1, from: 'med' }),
+      'export',
+      'actions[0].target: "weight" is not one of local-pref, med, metric',
+    ],
+    ['skipping over the end', only({ verdict: 'next', skip: 1 }), 'export', 'skip: 1 is not in 0..0'],
+    [
+      'skipping after a verdict',
+      {
+        name: 'test',
+        statements: [
+          { name: 'only', matches: [], actions: [], verdict: 'accept', skip: 1 },
+          ...withMatch(range('::/0', 0, 0)).statements,
+        ],
+        otherwise: 'reject',
+      },
+      'export',
+      'skip: means nothing with verdict accept',
+    ],
+    [
       'a verdict that does not exist',
       only({ verdict: 'maybe' as 'next' }),
       'export',

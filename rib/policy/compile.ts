@@ -10,6 +10,7 @@ import { formatPrefix, parseAddress, parsePrefix } from '../../bgp/ip.ts';
 import { type Community, parseCommunity, standardCommunity } from './community.ts';
 import {
   ACTION_ADD_COMMUNITY,
+  ACTION_COMPUTE,
   ACTION_NORMALISE_PRIORITY,
   ACTION_PREPEND_AS_PATH,
   ACTION_REMOVE_ALL_COMMUNITIES,
@@ -25,13 +26,17 @@ import {
   type CompiledPolicy,
   type CompiledStatement,
   EditPrograms,
+  MASK_ANY_ONE,
+  MASK_ANY_RUN,
   MATCH_AS_PATH_LENGTH,
+  MATCH_AS_PATH_MASK,
   MATCH_AS_PATH_PREFIX,
   MATCH_COMMUNITY,
   MATCH_INTERFACE,
   MATCH_LEARNED_FROM,
   MATCH_LOCAL_PREF,
   MATCH_MED,
+  MATCH_MED_PRESENT,
   MATCH_METRIC,
   MATCH_NEXT_HOP,
   MATCH_PEER_TYPE,
@@ -41,12 +46,24 @@ import {
   NEXT_HOP_PEER,
   NEXT_HOP_SELF,
   NEXT_HOP_UNCHANGED,
+  NUMBER_LOCAL_PREF,
+  NUMBER_MED,
+  NUMBER_METRIC,
   type PolicyUse,
   VERDICT_ACCEPT,
   VERDICT_NEXT,
   VERDICT_REJECT,
 } from './compiled.ts';
-import type { Action, Match, Policy, PrefixRange, RouteSource } from './policy.ts';
+import type {
+  Action,
+  AsPathMaskItem,
+  Match,
+  Policy,
+  PrefixRange,
+  RouteNumber,
+  RouteSource,
+  Statement,
+} from './policy.ts';
 import { type ParsedRange, PrefixSet } from './prefix-set.ts';
 
 /** Something in a policy that means nothing. */
@@ -99,6 +116,15 @@ const BLANK_ACTION: CompiledAction = {
   asns: [],
   address: null,
   interfaceName: '',
+  target: 0,
+  from: 0,
+  isSubtraction: false,
+};
+
+const NUMBERS: { readonly [N in RouteNumber]: number } = {
+  'local-pref': NUMBER_LOCAL_PREF,
+  med: NUMBER_MED,
+  metric: NUMBER_METRIC,
 };
 
 /** Bit numbers as the attribute store's `source` column has them. */
@@ -163,13 +189,27 @@ function checkInterval(min: number, max: number, report: Report): void {
   else if (min > max) report('max', `${max} is below min, ${min}`);
 }
 
+function compileMask(mask: readonly AsPathMaskItem[], report: Report): readonly number[] {
+  if (mask.length > AS_LIST_LIMIT) report('mask', `${mask.length} items where ${AS_LIST_LIMIT} are possible`);
+  return mask.map((item, i) => {
+    if (item === '*') return MASK_ANY_RUN;
+    if (item === '?') return MASK_ANY_ONE;
+    if (!isUint32(item)) report(`mask[${i}]`, `${item} is neither an AS number nor * nor ?`);
+    return item;
+  });
+}
+
 function compileMatch(match: Match, use: PolicyUse, report: Report): CompiledMatch {
+  if (match.negate !== undefined && typeof match.negate !== 'boolean') report('negate', 'must be true or false');
+  return { ...compileKind(match, use, report), negate: match.negate === true };
+}
+
+function compileKind(match: Match, use: PolicyUse, report: Report): CompiledMatch {
   switch (match.kind) {
     case 'prefix':
       return {
         ...BLANK_MATCH,
         kind: MATCH_PREFIX,
-        negate: match.negate,
         prefixes: compileRanges(match.ranges, report),
       };
     case 'source': {
@@ -190,6 +230,8 @@ function compileMatch(match: Match, use: PolicyUse, report: Report): CompiledMat
       return { ...BLANK_MATCH, kind: MATCH_COMMUNITY, community: compileCommunity(match.community, report) };
     case 'as-path-prefix':
       return { ...BLANK_MATCH, kind: MATCH_AS_PATH_PREFIX, asns: compileAsns(match.asns, report) };
+    case 'as-path-mask':
+      return { ...BLANK_MATCH, kind: MATCH_AS_PATH_MASK, asns: compileMask(match.mask, report) };
     case 'as-path-length':
       checkInterval(match.min, match.max, report);
       return { ...BLANK_MATCH, kind: MATCH_AS_PATH_LENGTH, min: match.min, max: match.max };
@@ -202,6 +244,8 @@ function compileMatch(match: Match, use: PolicyUse, report: Report): CompiledMat
     case 'med':
       checkInterval(match.min, match.max, report);
       return { ...BLANK_MATCH, kind: MATCH_MED, min: match.min, max: match.max };
+    case 'med-present':
+      return { ...BLANK_MATCH, kind: MATCH_MED_PRESENT };
     case 'next-hop':
       return { ...BLANK_MATCH, kind: MATCH_NEXT_HOP, prefixes: compilePrefixList(match.prefixes, report) };
     case 'learned-from':
@@ -245,6 +289,23 @@ function compileAction(action: Action, use: PolicyUse, report: Report): Compiled
     case 'set-metric':
       // Later normalise-priority makes LOCAL_PREF of it, hence an edit.
       return { ...BLANK_ACTION, kind: ACTION_SET_METRIC, isEdit: true, value: number(action.value) };
+    case 'compute': {
+      const [target, from] = [NUMBERS[action.target], NUMBERS[action.from]];
+      const known = Object.keys(NUMBERS).join(', ');
+      if (target === undefined) report('target', `${JSON.stringify(action.target)} is not one of ${known}`);
+      if (from === undefined) report('from', `${JSON.stringify(action.from)} is not one of ${known}`);
+      if (action.sign !== 1 && action.sign !== -1) report('sign', `${action.sign} is neither 1 nor -1`);
+      if (!isUint32(action.offset)) report('offset', `${action.offset} is not in 0..${UINT32_MAX}`);
+      return {
+        ...BLANK_ACTION,
+        kind: ACTION_COMPUTE,
+        isEdit: true,
+        value: action.offset,
+        target: target ?? 0,
+        from: from ?? 0,
+        isSubtraction: action.sign === -1,
+      };
+    }
     case 'normalise-priority':
       if (!isUint32(action.normal) || action.normal > 0x7fffffff)
         report('normal', `${action.normal} is not in 0..2147483647`);
@@ -281,6 +342,14 @@ function compileAction(action: Action, use: PolicyUse, report: Report): Compiled
   }
 }
 
+/** @param behind how many statements come after this one */
+function compileSkip(statement: Statement, behind: number, report: Report): number {
+  const skip = statement.skip ?? 0;
+  if (!Number.isInteger(skip) || skip < 0 || skip > behind) report('skip', `${skip} is not in 0..${behind}`);
+  else if (skip > 0 && statement.verdict !== 'next') report('skip', `means nothing with verdict ${statement.verdict}`);
+  return skip;
+}
+
 /** Compiles a policy for the place where it is attached; all problems are reported, not only the first. */
 export function compilePolicy(policy: Policy, use: PolicyUse): CompileResult {
   const problems: PolicyProblem[] = [];
@@ -306,6 +375,7 @@ export function compilePolicy(policy: Policy, use: PolicyUse): CompileResult {
         ...compileAction(action, use, report(`actions[${i}]`)),
         index: actionIndex++,
       })),
+      skip: compileSkip(statement, policy.statements.length - statements.length - 1, report('')),
       verdict: verdict === 1 ? VERDICT_ACCEPT : verdict === 2 ? VERDICT_NEXT : VERDICT_REJECT,
     });
   }

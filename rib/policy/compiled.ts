@@ -29,6 +29,17 @@ export const MATCH_LOCAL_PREF = 8;
 export const MATCH_MED = 9;
 export const MATCH_NEXT_HOP = 10;
 export const MATCH_LEARNED_FROM = 11;
+export const MATCH_AS_PATH_MASK = 12;
+export const MATCH_MED_PRESENT = 13;
+
+/** Items of a compiled AS path mask that are no AS numbers. */
+export const MASK_ANY_RUN = -1;
+export const MASK_ANY_ONE = -2;
+
+/** The numbers of a route that can be computed with. */
+export const NUMBER_LOCAL_PREF = 0;
+export const NUMBER_MED = 1;
+export const NUMBER_METRIC = 2;
 
 export interface CompiledMatch {
   readonly kind: number;
@@ -39,6 +50,7 @@ export interface CompiledMatch {
   readonly isInternal: boolean;
   readonly pattern: string;
   readonly community: Community;
+  /** AS numbers; in a mask also the MASK_ items. */
   readonly asns: readonly number[];
   readonly min: number;
   readonly max: number;
@@ -56,6 +68,7 @@ export const ACTION_REMOVE_COMMUNITY = 7;
 export const ACTION_REMOVE_ALL_COMMUNITIES = 8;
 export const ACTION_PREPEND_AS_PATH = 9;
 export const ACTION_SET_TUNNEL = 10;
+export const ACTION_COMPUTE = 11;
 
 /** What policy wants done with the next hop. */
 export const NEXT_HOP_DEFAULT = 0;
@@ -75,6 +88,10 @@ export interface CompiledAction {
   readonly asns: readonly number[];
   readonly address: IpAddress | null;
   readonly interfaceName: string;
+  /** What is computed: NUMBER_ constants; `value` is the offset. */
+  readonly target: number;
+  readonly from: number;
+  readonly isSubtraction: boolean;
 }
 
 export interface CompiledStatement {
@@ -82,6 +99,8 @@ export interface CompiledStatement {
   readonly matches: readonly CompiledMatch[];
   readonly actions: readonly CompiledAction[];
   readonly verdict: number;
+  /** Statements to pass over when the verdict is VERDICT_NEXT. */
+  readonly skip: number;
 }
 
 export interface CompiledPolicy {

@@ -10,7 +10,7 @@ import { applyCommunityEdits } from './apply-edits.ts';
 import { VERDICT_ACCEPT } from './compiled.ts';
 import { evaluate } from './evaluate.ts';
 import { explainPolicy } from './explain.ts';
-import type { Action, Match, Policy, RouteSource } from './policy.ts';
+import type { Action, AsPathMaskItem, Match, Policy, RouteNumber, RouteSource } from './policy.ts';
 import { compiled, prefix, type TestRoute, TestTables } from './test-support.ts';
 
 interface NaiveRoute {
@@ -30,16 +30,26 @@ interface NaiveResult extends NaiveRoute {
 
 const MAX = 2147483647;
 
+function maskMatches(mask: readonly AsPathMaskItem[], path: readonly number[]): boolean {
+  if (mask.length === 0) return path.length === 0;
+  const [item, ...rest] = mask;
+  if (item === '*') return maskMatches(rest, path) || (path.length > 0 && maskMatches(mask, path.slice(1)));
+  return path.length > 0 && (item === '?' || item === path[0]) && maskMatches(rest, path.slice(1));
+}
+
 function naiveMatch(match: Match, route: TestRoute, now: NaiveRoute, isInternal: boolean): boolean {
+  return naiveKind(match, route, now, isInternal) !== (match.negate ?? false);
+}
+
+function naiveKind(match: Match, route: TestRoute, now: NaiveRoute, isInternal: boolean): boolean {
   const probe = prefix(route.prefix);
   const within = (min: number, max: number, value: number): boolean => value >= min && value <= max;
   switch (match.kind) {
     case 'prefix': {
-      const found = match.ranges.some(
+      return match.ranges.some(
         (range) =>
           prefixContains(prefix(range.prefix), probe) && within(range.minLength, range.maxLength, probe.length),
       );
-      return found !== match.negate;
     }
     case 'source':
       return match.sources.includes(route.source ?? 'bgp');
@@ -49,6 +59,10 @@ function naiveMatch(match: Match, route: TestRoute, now: NaiveRoute, isInternal:
       return now.communities.includes(match.community);
     case 'as-path-prefix':
       return match.asns.every((as, i) => now.path[i] === as);
+    case 'as-path-mask':
+      return maskMatches(match.mask, now.path);
+    case 'med-present':
+      return now.med !== null;
     case 'as-path-length':
       return within(match.min, match.max, now.path.length);
     case 'metric':
@@ -77,6 +91,13 @@ function naiveAction(action: Action, route: TestRoute, now: NaiveRoute): void {
     case 'set-metric':
       now.metric = action.value;
       break;
+    case 'compute': {
+      const numbers = { 'local-pref': now.localPref, med: now.med ?? 0, metric: now.metric ?? 0 };
+      const value = (action.offset + action.sign * numbers[action.from]) >>> 0;
+      if (action.target === 'local-pref') now.localPref = value;
+      else now[action.target] = value;
+      break;
+    }
     case 'set-preference':
       now.preference = action.value;
       break;
@@ -116,10 +137,14 @@ function naive(policy: Policy, route: TestRoute, isInternal: boolean): NaiveResu
     preference: null,
     nextHop: nextHop ?? null,
   };
+  let skip = 0;
   for (const statement of policy.statements) {
+    if (skip-- > 0) continue;
+    skip = 0;
     if (!statement.matches.every((match) => naiveMatch(match, route, now, isInternal))) continue;
     for (const action of statement.actions) naiveAction(action, route, now);
     if (statement.verdict !== 'next') return { ...now, verdict: statement.verdict, decidedBy: statement.name };
+    skip = statement.skip ?? 0;
   }
   return { ...now, verdict: policy.otherwise, decidedBy: 'otherwise' };
 }
@@ -134,7 +159,12 @@ const prefixText = fc
   .map(({ a, length }) => formatPrefix(prefixOf({ family: 0 as FamilyIndex, a, b: 0, c: 0, d: 0 }, length)));
 const interval = fc.tuple(small, small).map(([x, y]) => ({ min: Math.min(x, y), max: Math.max(x, y) }));
 
-const match: fc.Arbitrary<Match> = fc.oneof(
+const number = fc.constantFrom<RouteNumber>('local-pref', 'med', 'metric');
+const maskItem = fc.oneof(as, fc.constantFrom<AsPathMaskItem>('*', '?'));
+
+const anyMatch: fc.Arbitrary<Match> = fc.oneof(
+  fc.record({ kind: fc.constant('as-path-mask' as const), mask: fc.array(maskItem, { maxLength: 4 }) }),
+  fc.constant({ kind: 'med-present' as const }),
   fc.record({
     kind: fc.constant('prefix' as const),
     ranges: fc.array(fc.record({ prefix: prefixText, minLength: fc.nat(32), maxLength: fc.nat(32) }), { maxLength: 4 }),
@@ -151,7 +181,18 @@ const match: fc.Arbitrary<Match> = fc.oneof(
   fc.record({ kind: fc.constant('next-hop' as const), prefixes: fc.array(prefixText, { maxLength: 3 }) }),
 );
 
+const match: fc.Arbitrary<Match> = fc
+  .tuple(anyMatch, fc.option(fc.boolean(), { nil: undefined }))
+  .map(([one, negate]) => (negate === undefined ? one : { ...one, negate }));
+
 const action: fc.Arbitrary<Action> = fc.oneof(
+  fc.record({
+    kind: fc.constant('compute' as const),
+    target: number,
+    offset: small,
+    sign: fc.constantFrom(1 as const, -1 as const),
+    from: number,
+  }),
   fc.record({ kind: fc.constant('set-local-pref' as const), value: small }),
   fc.record({ kind: fc.constant('set-med' as const), value: fc.option(small) }),
   fc.record({ kind: fc.constant('set-metric' as const), value: small }),
@@ -170,6 +211,7 @@ const policy: fc.Arbitrary<Policy> = fc
         matches: fc.array(match, { maxLength: 2 }),
         actions: fc.array(action, { maxLength: 3 }),
         verdict: fc.constantFrom('accept' as const, 'reject' as const, 'next' as const, 'next' as const),
+        skip: fc.nat(3),
       }),
       { maxLength: 6 },
     ),
@@ -177,7 +219,10 @@ const policy: fc.Arbitrary<Policy> = fc
   })
   .map(({ statements, otherwise }) => ({
     name: 'generated',
-    statements: statements.map((statement, i) => ({ name: `s${i}`, ...statement })),
+    statements: statements.map(({ skip, ...statement }, i) => {
+      const possible = Math.min(skip, statements.length - i - 1);
+      return { name: `s${i}`, ...statement, ...(statement.verdict === 'next' ? { skip: possible } : {}) };
+    }),
     otherwise,
   }));
 

@@ -15,10 +15,11 @@ import { SET_HAS_MED, SOURCE_BGP, SOURCE_KERNEL } from '../attribute-columns.ts'
 import type { AttributeStore, SetHandle } from '../attribute-store.ts';
 import type { NextHopTable } from '../next-hop.ts';
 import type { PeerIndex } from '../peer-table.ts';
-import { asPathStartsWith } from './as-path.ts';
+import { asPathMatchesMask, asPathStartsWith } from './as-path.ts';
 import { COMMUNITY_ATTRIBUTE_CODE, type Community, sameCommunity, valueHasCommunity } from './community.ts';
 import {
   ACTION_ADD_COMMUNITY,
+  ACTION_COMPUTE,
   ACTION_NORMALISE_PRIORITY,
   ACTION_PREPEND_AS_PATH,
   ACTION_REMOVE_ALL_COMMUNITIES,
@@ -34,18 +35,22 @@ import {
   type CompiledPolicy,
   type CompiledStatement,
   MATCH_AS_PATH_LENGTH,
+  MATCH_AS_PATH_MASK,
   MATCH_AS_PATH_PREFIX,
   MATCH_COMMUNITY,
   MATCH_INTERFACE,
   MATCH_LEARNED_FROM,
   MATCH_LOCAL_PREF,
   MATCH_MED,
+  MATCH_MED_PRESENT,
   MATCH_METRIC,
   MATCH_NEXT_HOP,
   MATCH_PEER_TYPE,
   MATCH_PREFIX,
   MATCH_SOURCE,
   NEXT_HOP_DEFAULT,
+  NUMBER_LOCAL_PREF,
+  NUMBER_MED,
   VERDICT_NEXT,
   type Verdict,
 } from './compiled.ts';
@@ -148,6 +153,7 @@ export function evaluate(policy: CompiledPolicy, context: EvaluationContext): Ve
       context.statement = i;
       return statement.verdict as Verdict;
     }
+    i += statement.skip;
   }
   return policy.otherwise;
 }
@@ -160,12 +166,14 @@ function allMatch(policy: CompiledPolicy, statement: CompiledStatement, context:
 
 /** Whether one match holds for the route as it is now. */
 export function matchHolds(policy: CompiledPolicy, match: CompiledMatch, context: EvaluationContext): boolean {
+  return kindHolds(policy, match, context) !== match.negate;
+}
+
+function kindHolds(policy: CompiledPolicy, match: CompiledMatch, context: EvaluationContext): boolean {
   const store = context.services.store;
   switch (match.kind) {
     case MATCH_PREFIX:
-      return (
-        match.prefixes.has(context.family, context.a, context.b, context.c, context.d, context.length) !== match.negate
-      );
+      return match.prefixes.has(context.family, context.a, context.b, context.c, context.d, context.length);
     case MATCH_SOURCE:
       return (match.sources & (1 << store.source[context.set])) !== 0;
     case MATCH_PEER_TYPE:
@@ -175,6 +183,8 @@ export function matchHolds(policy: CompiledPolicy, match: CompiledMatch, context
     case MATCH_COMMUNITY:
       return carriesCommunity(policy, match.community, context);
     case MATCH_AS_PATH_PREFIX:
+      return asPathMatches(match, context);
+    case MATCH_AS_PATH_MASK:
       return asPathMatches(match, context);
     case MATCH_AS_PATH_LENGTH: {
       const length = store.asPathLength[context.set] + context.frontCount;
@@ -188,6 +198,8 @@ export function matchHolds(policy: CompiledPolicy, match: CompiledMatch, context
       const med = Math.max(context.med, 0);
       return med >= match.min && med <= match.max;
     }
+    case MATCH_MED_PRESENT:
+      return context.med >= 0;
     case MATCH_NEXT_HOP:
       return nextHopMatches(match, context);
     case MATCH_LEARNED_FROM:
@@ -253,6 +265,9 @@ function asPathMatches(match: CompiledMatch, context: EvaluationContext): boolea
   const at = store.attributeOffset(context.set, ATTRIBUTE_AS_PATH);
   const start = at < 0 ? 0 : store.valueStart(at);
   const end = at < 0 ? 0 : start + store.valueLength(at);
+  if (match.kind === MATCH_AS_PATH_MASK) {
+    return asPathMatchesMask(context.front, context.frontCount, store.arena, start, end, match.asns);
+  }
   return asPathStartsWith(context.front, context.frontCount, store.arena, start, end, match.asns);
 }
 
@@ -299,6 +314,9 @@ export function runAction(policy: CompiledPolicy, action: CompiledAction, contex
       context.localPref = (MAX_PRIORITY - context.metric) >>> 0;
       context.hasNewLocalPref = true;
       break;
+    case ACTION_COMPUTE:
+      compute(action, context);
+      break;
     case ACTION_SET_PREFERENCE:
       context.preference = action.value;
       break;
@@ -314,6 +332,29 @@ export function runAction(policy: CompiledPolicy, action: CompiledAction, contex
       break;
   }
   if (action.isEdit) context.program = policy.programs.extend(context.program, action);
+}
+
+function compute(action: CompiledAction, context: EvaluationContext): void {
+  const { from, target } = action;
+  const operand =
+    from === NUMBER_LOCAL_PREF
+      ? context.localPref
+      : from === NUMBER_MED
+        ? Math.max(context.med, 0)
+        : context.hasMetric
+          ? context.metric
+          : 0;
+  const value = (action.isSubtraction ? action.value - operand : action.value + operand) >>> 0;
+  if (target === NUMBER_LOCAL_PREF) {
+    context.localPref = value;
+    context.hasNewLocalPref = true;
+  } else if (target === NUMBER_MED) {
+    context.med = value;
+    context.hasNewMed = true;
+  } else {
+    context.metric = value;
+    context.hasMetric = true;
+  }
 }
 
 function prependFront(context: EvaluationContext, asns: readonly number[]): void {

@@ -133,6 +133,12 @@ describe('words of matches and actions', () => {
     [formatMatch({ kind: 'peer-type', peerType: 'ebgp' }), 'peer is ebgp'],
     [formatMatch({ kind: 'interface', pattern: '*.cali' }), 'interface like "*.cali"'],
     [formatMatch({ kind: 'as-path-prefix', asns: [1, 2] }), 'AS path starts with 1 2'],
+    [formatMatch({ kind: 'as-path-mask', mask: ['*', 1, '?'] }), 'AS path is * 1 ?'],
+    [formatMatch({ kind: 'med-present', negate: true }), 'not (MED is present)'],
+    [
+      formatAction({ kind: 'compute', target: 'metric', offset: 9, sign: -1, from: 'local-pref' }),
+      'set metric 9 - LOCAL_PREF',
+    ],
     [formatMatch({ kind: 'as-path-length', min: 1, max: 3 }), 'AS path length in 1..3'],
     [formatMatch({ kind: 'metric', min: 5, max: 5 }), 'metric is 5'],
     [formatMatch({ kind: 'local-pref', min: 5, max: 6 }), 'LOCAL_PREF in 5..6'],

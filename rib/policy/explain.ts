@@ -49,7 +49,8 @@ export function explainPolicy(policy: CompiledPolicy, context: EvaluationContext
   const statements: ExplainedStatement[] = [];
   let verdict: Verdict = policy.otherwise;
   let decidedBy = 'otherwise';
-  for (const [index, statement] of policy.statements.entries()) {
+  for (let index = 0; index < policy.statements.length; index++) {
+    const statement = policy.statements[index];
     const source = policy.policy.statements[index];
     const matches = statement.matches.map((match, i) => ({
       match: formatMatch(source.matches[i], LIST_LIMIT),
@@ -64,7 +65,11 @@ export function explainPolicy(policy: CompiledPolicy, context: EvaluationContext
       actions: applies ? source.actions.map(formatAction) : [],
       verdict: source.verdict,
     });
-    if (!applies || statement.verdict === VERDICT_NEXT) continue;
+    if (!applies) continue;
+    if (statement.verdict === VERDICT_NEXT) {
+      index += statement.skip;
+      continue;
+    }
     context.statement = index;
     verdict = statement.verdict === VERDICT_ACCEPT ? 1 : 0;
     decidedBy = statement.name;

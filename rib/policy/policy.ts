@@ -3,7 +3,8 @@
  *
  * A policy is a list of statements, tried in order. A statement applies when all of its matches hold; then its
  * actions run in order and its verdict ends the evaluation, or goes on with the next statement (`next`). When no
- * statement ends it, `otherwise` does. Metric is the route priority that Calico maps to LOCAL_PREF (section 4.3 of
+ * statement ends it, `otherwise` does. A statement that goes on may skip some of those behind it: with that, the
+ * branches of another router's filter language can be said (confd/bird-config). Metric is the route priority that Calico maps to LOCAL_PREF (section 4.3 of
  * its semantics): for BGP routes MAX - LOCAL_PREF, for others the kernel's metric.
  */
 
@@ -21,7 +22,16 @@ export interface PrefixRange {
 /** `aa:nn` standard, `aa:nn:mm` large, `rt:aa:nn`, `ro:aa:nn` or `0x` and 16 hex digits: extended. */
 export type CommunityText = string;
 
-export type Match =
+/** `negate`: holds when it would not. */
+export type Match = MatchKind & { readonly negate?: boolean };
+
+/** How a position of an AS path mask may look: an AS number, any run of positions, any one. */
+export type AsPathMaskItem = number | '*' | '?';
+
+/** The numbers of a route that can be computed with. */
+export type RouteNumber = 'local-pref' | 'med' | 'metric';
+
+type MatchKind =
   | { readonly kind: 'prefix'; readonly ranges: readonly PrefixRange[]; readonly negate: boolean }
   | { readonly kind: 'source'; readonly sources: readonly RouteSource[] }
   /** Type of the session that the policy is attached to. */
@@ -31,10 +41,14 @@ export type Match =
   | { readonly kind: 'community'; readonly community: CommunityText }
   /** AS_PATH starts with exactly this sequence (an AS_SET at a position matches when it holds that AS). */
   | { readonly kind: 'as-path-prefix'; readonly asns: readonly number[] }
+  /** The whole AS_PATH is as the mask says (an AS_SET is one position, as above). */
+  | { readonly kind: 'as-path-mask'; readonly mask: readonly AsPathMaskItem[] }
   | { readonly kind: 'as-path-length'; readonly min: number; readonly max: number }
   | { readonly kind: 'metric'; readonly min: number; readonly max: number }
   | { readonly kind: 'local-pref'; readonly min: number; readonly max: number }
   | { readonly kind: 'med'; readonly min: number; readonly max: number }
+  /** The route has a MED, for `med` takes an absent one for 0. */
+  | { readonly kind: 'med-present' }
   /** BGP NEXT_HOP (or gateway) inside one of the prefixes. */
   | { readonly kind: 'next-hop'; readonly prefixes: readonly string[] }
   /** Name of the session that the route was learned from. */
@@ -47,6 +61,14 @@ export type Action =
   | { readonly kind: 'set-metric'; readonly value: number }
   /** Calico: metric := MAX - LOCAL_PREF for BGP routes, else metric (or `normal`), then LOCAL_PREF := MAX - metric. */
   | { readonly kind: 'normalise-priority'; readonly normal: number }
+  /** target := offset + from, or offset - from, as unsigned 32-bit number; what is absent counts as 0. */
+  | {
+      readonly kind: 'compute';
+      readonly target: RouteNumber;
+      readonly offset: number;
+      readonly sign: 1 | -1;
+      readonly from: RouteNumber;
+    }
   /** Preference among sources (higher wins, before RFC 4271 9.1): bgp 100, static 200, direct 240, kernel 10. */
   | { readonly kind: 'set-preference'; readonly value: number }
   | { readonly kind: 'set-next-hop'; readonly value: string | 'self' | 'peer' | 'unchanged' }
@@ -62,6 +84,8 @@ export interface Statement {
   readonly matches: readonly Match[];
   readonly actions: readonly Action[];
   readonly verdict: 'accept' | 'reject' | 'next';
+  /** With `next`: how many of the following statements are passed over; none when absent. */
+  readonly skip?: number;
 }
 
 export interface Policy {

@@ -26,6 +26,12 @@ function interval(min: number, max: number): string {
 
 /** One match in words. @param limit how many members of a list are written out */
 export function formatMatch(match: Match, limit = Number.POSITIVE_INFINITY): string {
+  const words = formatKind(match, limit);
+  // Prefixes have their own way to say it.
+  return match.negate && match.kind !== 'prefix' ? `not (${words})` : words;
+}
+
+function formatKind(match: Match, limit: number): string {
   switch (match.kind) {
     case 'prefix':
       return `prefix ${match.negate ? 'not ' : ''}in ${list(match.ranges.map(formatRange), limit)}`;
@@ -39,6 +45,8 @@ export function formatMatch(match: Match, limit = Number.POSITIVE_INFINITY): str
       return `community ${match.community}`;
     case 'as-path-prefix':
       return `AS path starts with ${match.asns.join(' ')}`;
+    case 'as-path-mask':
+      return `AS path is ${match.mask.join(' ') || 'empty'}`;
     case 'as-path-length':
       return `AS path length ${interval(match.min, match.max)}`;
     case 'metric':
@@ -47,6 +55,8 @@ export function formatMatch(match: Match, limit = Number.POSITIVE_INFINITY): str
       return `LOCAL_PREF ${interval(match.min, match.max)}`;
     case 'med':
       return `MED ${interval(match.min, match.max)}`;
+    case 'med-present':
+      return 'MED is present';
     case 'next-hop':
       return `next hop in ${list(match.prefixes, limit)}`;
     case 'learned-from':
@@ -65,6 +75,10 @@ export function formatAction(action: Action): string {
       return `set metric ${action.value}`;
     case 'normalise-priority':
       return `normalise priority (normal ${action.normal})`;
+    case 'compute': {
+      const names = { 'local-pref': 'LOCAL_PREF', med: 'MED', metric: 'metric' };
+      return `set ${names[action.target]} ${action.offset} ${action.sign === 1 ? '+' : '-'} ${names[action.from]}`;
+    }
     case 'set-preference':
       return `set preference ${action.value}`;
     case 'set-next-hop':
@@ -83,7 +97,9 @@ export function formatAction(action: Action): string {
 function formatStatement(statement: Statement): string {
   const conditions = statement.matches.map((match) => formatMatch(match));
   const when = conditions.length === 0 ? 'always' : `if ${conditions.join('\n     and ')}`;
-  const then = [...statement.actions.map(formatAction), statement.verdict].join(', ');
+  const skip = statement.skip ?? 0;
+  const verdict = skip === 0 ? statement.verdict : `pass over the next ${skip === 1 ? 'one' : skip}`;
+  const then = [...statement.actions.map(formatAction), verdict].join(', ');
   return `  ${statement.name}:\n    ${when}\n    then ${then}`;
 }
 
