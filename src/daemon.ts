@@ -5,6 +5,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
+import type { BirdFiles } from '../confd/bird-config/load.ts';
 import type { DatastoreSpec } from '../confd/datastore/open.ts';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
 import type { ApiServer } from './api/server.ts';
@@ -23,6 +24,7 @@ import { VERSION } from './version.ts';
 export interface DaemonOptions {
   readonly source:
     | { readonly kind: 'file'; readonly path: string }
+    | { readonly kind: 'bird-config'; readonly files: BirdFiles }
     | { readonly kind: 'datastore'; readonly node: string; readonly spec: DatastoreSpec };
   /** null: what the configuration says, else the default. */
   readonly socketPath: string | null;
@@ -82,7 +84,7 @@ class Daemon {
       void this.#server?.reload();
       void this.#reload?.();
     });
-    const status = this.#options.source.kind === 'file' ? await this.#startFile() : await this.#startDatastore();
+    const status = await this.#start();
     if (status !== 0) return status;
     const mode = await ended;
     this.#log.info('STOPPING', { mode }, mode === 'silent' ? 'ending, peers keep our routes' : 'closing all sessions');
@@ -92,6 +94,17 @@ class Daemon {
     this.#monitorServer?.close();
     this.#monitorServer?.closeAllConnections();
     return 0;
+  }
+
+  #start(): Promise<number> {
+    switch (this.#options.source.kind) {
+      case 'file':
+        return this.#startFile();
+      case 'bird-config':
+        return this.#startBirdConfig(this.#options.source.files);
+      case 'datastore':
+        return this.#startDatastore();
+    }
   }
 
   async #openApi(path: string, fromFile: ApiPlaces | null = null): Promise<boolean> {
@@ -197,6 +210,40 @@ class Daemon {
     if (path === null) return;
     const { RestartFile } = await import('./restart-state.ts');
     this.#speaker.useMemory(new RestartFile(path, this.#log, systemClock));
+  }
+
+  /** Files that are missing or wrong are waited for: confd writes them one by one, and may have to correct them. */
+  async #startBirdConfig(files: BirdFiles): Promise<number> {
+    const socket = this.#options.socketPath ?? DEFAULT_CONTROL_SOCKET;
+    if (!(await this.#withSocket(socket, () => clearSocketPath(socket)))) return EXIT_FAILED;
+    await this.#rememberBeside(socket);
+    const { BirdConfigFollower } = await import('./bird-config/follower.ts');
+    const ended = { failure: '' };
+    const follower = new BirdConfigFollower({
+      files,
+      speaker: this.#speaker,
+      log: this.#log,
+      clock: systemClock,
+      adjust: (desired) => this.#adjusted(desired),
+      failed: (reason) => {
+        ended.failure = reason;
+        // After the start nobody waits for the status any more: a supervisor starts the process again.
+        if (this.#server !== null) process.exit(this.#startFailed(reason));
+      },
+    });
+    this.#reload = async () => follower.reloadSoon();
+    this.#stopSource = async () => follower.stop();
+    await follower.start();
+    if (ended.failure !== '') {
+      follower.stop();
+      return this.#startFailed(ended.failure);
+    }
+    if (!(await this.#openApi(socket))) {
+      follower.stop();
+      await this.#speaker.shutdown('silent');
+      return EXIT_FAILED;
+    }
+    return 0;
   }
 
   #adjusted<T extends { readonly kernel: { readonly backend: 'netlink' | 'none' } }>(desired: T): T {

@@ -19,6 +19,8 @@ import { VERSION } from './version.ts';
 
 const OPTIONS = {
   config: { type: 'string' },
+  'bird-config': { type: 'string' },
+  'bird6-config': { type: 'string' },
   node: { type: 'string' },
   datastore: { type: 'string' },
   from: { type: 'string' },
@@ -59,6 +61,8 @@ const API_OPTIONS = [
 const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
   run: [
     'config',
+    'bird-config',
+    'bird6-config',
     'node',
     'datastore',
     'socket',
@@ -70,8 +74,8 @@ const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]
     'monitor-listen',
     ...API_OPTIONS,
   ],
-  check: ['config', 'policies', 'json'],
-  derive: ['node', 'datastore', 'router-id', 'policies', 'json'],
+  check: ['config', 'bird-config', 'bird6-config', 'policies', 'json'],
+  derive: ['bird-config', 'bird6-config', 'node', 'datastore', 'router-id', 'policies', 'json'],
   plan: ['node', 'from', 'to', 'router-id', 'socket', 'json'],
   show: ['socket', 'json', 'longest', 'family'],
   peer: ['socket', 'json'],
@@ -156,6 +160,16 @@ function calicoSource(values: Values): { node: string; spec: DatastoreSpec } {
   return { node: nodeName(values), spec: datastoreOf(values, 'datastore') };
 }
 
+/** The files of BIRD that options name; null when they name none. */
+function birdFiles(values: Values): { ipv4: string | null; ipv6: string | null } | null {
+  const [ipv4, ipv6] = [values['bird-config'] ?? null, values['bird6-config'] ?? null];
+  if (ipv4 === null && ipv6 === null) return null;
+  for (const name of ['config', 'node', 'datastore', 'router-id'] as const) {
+    if (values[name] !== undefined) throw new UsageError(`--bird-config and --${name} exclude each other`);
+  }
+  return { ipv4, ipv6 };
+}
+
 function kernelBackend(values: Values): 'netlink' | 'none' | null {
   const { kernel } = values;
   if (kernel === undefined || kernel === 'netlink' || kernel === 'none') return kernel ?? null;
@@ -188,7 +202,7 @@ async function apiPlaces(values: Values): Promise<{ socketGroup: string | null; 
 }
 
 async function run(values: Values, positionals: readonly string[]): Promise<number> {
-  only(positionals, 1, 'run --config FILE, or run --node NAME --datastore DATASTORE');
+  only(positionals, 1, 'run --config FILE, run --bird-config FILE, or run --node NAME --datastore DATASTORE');
   const { restartSettings } = await import('./restart-settings.ts');
   const restart = restartSettings(values, process.env);
   if (typeof restart === 'string') throw new UsageError(restart);
@@ -201,8 +215,13 @@ async function run(values: Values, positionals: readonly string[]): Promise<numb
     monitor: await monitor(values),
     ...(await apiPlaces(values)),
   };
+  const files = birdFiles(values);
+  if (files !== null) {
+    const { runDaemon } = await import('./daemon.ts');
+    return runDaemon({ ...common, source: { kind: 'bird-config', files } });
+  }
   if (values.config === undefined && values.node === undefined && values.datastore === undefined) {
-    throw new UsageError('--config FILE is needed, or --node NAME and --datastore DATASTORE');
+    throw new UsageError('--config FILE is needed, or --bird-config FILE, or --node NAME and --datastore DATASTORE');
   }
   if (values.config !== undefined) {
     for (const name of ['node', 'datastore', 'router-id'] as const) {
@@ -281,13 +300,24 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'run':
       return run(values, positionals);
     case 'check': {
-      only(positionals, 1, 'check --config FILE');
-      if (values.config === undefined) throw new UsageError('--config FILE is needed');
+      only(positionals, 1, 'check --config FILE, or check --bird-config FILE');
+      const files = birdFiles(values);
+      const options = { json: values.json ?? false, policies: values.policies ?? false };
+      if (files !== null) {
+        const { checkBirdFiles } = await import('./cli/bird-config.ts');
+        return checkBirdFiles(files, options);
+      }
+      if (values.config === undefined) throw new UsageError('--config FILE is needed, or --bird-config FILE');
       const { checkFile } = await import('./cli/offline.ts');
-      return checkFile(values.config, { json: values.json ?? false, policies: values.policies ?? false });
+      return checkFile(values.config, options);
     }
     case 'derive': {
-      only(positionals, 1, 'derive --node NAME --datastore DATASTORE');
+      only(positionals, 1, 'derive --node NAME --datastore DATASTORE, or derive --bird-config FILE');
+      const files = birdFiles(values);
+      if (files !== null) {
+        const { deriveBirdFiles } = await import('./cli/bird-config.ts');
+        return deriveBirdFiles(files, { json: values.json ?? false, policies: values.policies ?? false });
+      }
       const { node, spec } = calicoSource(values);
       const { deriveOffline } = await import('./cli/offline.ts');
       return deriveOffline(node, spec, values['router-id'] ?? null, {

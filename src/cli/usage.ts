@@ -11,9 +11,14 @@ Run
                                                        kubernetes         the Kubernetes API
                                                        etcd, etcd:URL,... etcd v3
                                                      without --datastore: as DATASTORE_TYPE, ETCD_ENDPOINTS say
+  peregrine run --bird-config FILE [--bird6-config FILE]
+                                                     as bird and bird6 with the files that Calico's confd renders
+                                                       (docs/bird-config.md)
   peregrine check --config FILE [--policies]         check a stand-alone file, start nothing
   peregrine derive --node NAME --datastore DATASTORE [--policies]
                                                      what this node would do, offline
+  peregrine check|derive --bird-config FILE [--bird6-config FILE] [--policies]
+                                                     are these files good; what do they mean
   peregrine plan --from running --to DATASTORE       what a change would do to the running daemon, step by step:
   peregrine plan --node NAME --from DATASTORE --to DATASTORE
                                                      hitless, soft (routes are evaluated anew) or reset, and why;

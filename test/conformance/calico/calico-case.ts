@@ -105,6 +105,8 @@ export interface Expectation {
 
 export interface CalicoCase {
   readonly name: string;
+  /** Where its files are; what confd rendered is in `golden`. */
+  readonly folder: string;
   readonly nodeName: string;
   readonly options: DeriveOptions;
   readonly resources: Resources;
@@ -205,6 +207,7 @@ function loadCase(casesFolder: string, name: string): CalicoCase {
   };
   return {
     name: file.case,
+    folder,
     nodeName: file.node,
     options: {
       ...DEFAULT_DERIVE_OPTIONS,
