@@ -31,6 +31,23 @@ export interface GracefulRestartConfig {
   readonly longLivedStaleTimeSeconds: number | null;
 }
 
+/** BFD for the path to the peer (RFC 5880 to 5883), as this side wants it. */
+export interface BfdConfig {
+  /** Shortest interval at which we want to send, and at which we can receive. */
+  readonly minTxMs: number;
+  readonly minRxMs: number;
+  /** Packets in a row that the peer may miss before it calls the path down. */
+  readonly multiplier: number;
+  /** RFC 5883 instead of RFC 5881. */
+  readonly multihop: boolean;
+  /** No BGP session is begun while BFD is not Up (RFC 5882 section 4.1; draft-ietf-idr-bgp-bfd-strict-mode). */
+  readonly strict: boolean;
+}
+
+export const BFD_MIN_INTERVAL_MS = 50;
+export const BFD_MAX_INTERVAL_MS = 10_000;
+export const BFD_DEFAULTS: BfdConfig = { minTxMs: 300, minRxMs: 300, multiplier: 3, multihop: false, strict: false };
+
 export interface SessionConfig {
   /** Unique and stable; Calico's names (`Mesh_10_0_0_2`) where Calico made the peer. */
   readonly name: string;
@@ -75,6 +92,8 @@ export interface SessionConfig {
   readonly addPath: { readonly [F in FamilyName]: AddPathConfig };
   readonly gracefulRestart: GracefulRestartConfig;
   readonly role: { readonly local: BgpRole; readonly strict: boolean } | null;
+  /** null: none. */
+  readonly bfd: BfdConfig | null;
 }
 
 /** Defaults that Calico's BIRD uses (docs/differences.md lists where ours are not the same). */
@@ -106,6 +125,7 @@ export const SESSION_DEFAULTS = {
   },
   gracefulRestart: { mode: 'helper', restartTimeSeconds: 120, notification: true, longLivedStaleTimeSeconds: null },
   role: null,
+  bfd: null,
 } as const satisfies Partial<SessionConfig>;
 
 /** A full configuration from what a caller must say and what it wants different from the defaults. */

@@ -9,7 +9,7 @@ const outdir = new URL('../dist/', import.meta.url).pathname;
 await mkdir(outdir, { recursive: true });
 await build({
   absWorkingDir: new URL('..', import.meta.url).pathname,
-  entryPoints: { peregrine: 'src/main.ts', lab: 'src/lab/main.ts' },
+  entryPoints: { peregrine: 'src/main.ts', lab: 'src/lab/main.ts', 'bfd-worker': 'src/bfd/worker.ts' },
   bundle: true,
   splitting: true,
   format: 'esm',

@@ -125,10 +125,7 @@ describe('the state machine of RFC 5880 section 6.8.6', () => {
     probe.session.receive(packet({ state: 'Down', myDiscriminator: 100, yourDiscriminator: 0 }), 10);
     expect(probe.changes).toEqual([{ from: 'Up', to: 'Down', cause: 'neighbor-restarted' }]);
     const timedOut = inState('Up');
-    timedOut.session.receive(
-      packet({ state: 'Down', myDiscriminator: 100, yourDiscriminator: 0, diagnostic: 1 }),
-      10,
-    );
+    timedOut.session.receive(packet({ state: 'Down', myDiscriminator: 100, yourDiscriminator: 0, diagnostic: 1 }), 10);
     expect(timedOut.changes).toEqual([{ from: 'Up', to: 'Down', cause: 'neighbor-down' }]);
   });
 });

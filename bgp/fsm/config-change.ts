@@ -40,6 +40,8 @@ const FIELD_EFFECT: { readonly [K in keyof SessionConfig]: 'hitless' | 'reset' }
   // But for its times: see resetsGracefulRestart.
   gracefulRestart: 'reset',
   role: 'reset',
+  // A session of its own beside the BGP session.
+  bfd: 'hitless',
 };
 
 export interface ConfigChange {

@@ -24,6 +24,9 @@ export interface Syscalls {
   getsockopt(descriptor: number, level: number, option: number, value: Uint8Array): number;
   send(descriptor: number, octets: Uint8Array, length: number, flags: number): number;
   recv(descriptor: number, octets: Uint8Array, flags: number): number;
+  sendto(descriptor: number, octets: Uint8Array, length: number, flags: number, address: Uint8Array): number;
+  /** Fills as many of the `count` struct mmsghdr as there are datagrams; their number. */
+  recvmmsg(descriptor: number, headers: Uint8Array, count: number, flags: number): number;
   /** `send` on a thread of koffi's pool; `octets` must outlive the call and stay unchanged. */
   sendAsync(descriptor: number, octets: Uint8Array, length: number, done: (result: number) => void): void;
   /** `recv` on a thread of koffi's pool; `octets` must outlive the call. */
@@ -85,6 +88,8 @@ function loadSyscalls(): Syscalls {
   const getsockopt = libc.func('int getsockopt(int, int, int, void *, void *)');
   const send = libc.func('long send(int, const void *, size_t, int)');
   const recv = libc.func('long recv(int, void *, size_t, int)');
+  const sendto = libc.func('long sendto(int, const void *, size_t, int, const void *, uint)');
+  const recvmmsg = libc.func('int recvmmsg(int, void *, uint, int, void *)');
   const close = libc.func('int close(int)');
   const ifNameToIndex = libc.func('uint if_nametoindex(const char *)');
   const setns = libc.func('int setns(int, int)');
@@ -107,6 +112,9 @@ function loadSyscalls(): Syscalls {
     },
     send: (descriptor, octets, length, flags) => checked(send(descriptor, octets, length, flags)),
     recv: (descriptor, octets, flags) => checked(recv(descriptor, octets, octets.length, flags)),
+    sendto: (descriptor, octets, length, flags, address) =>
+      checked(sendto(descriptor, octets, length, flags, address, address.length)),
+    recvmmsg: (descriptor, headers, count, flags) => checked(recvmmsg(descriptor, headers, count, flags, null)),
     sendAsync: (descriptor, octets, length, done) => {
       send.async(descriptor, octets, length, 0, (error: unknown, result: number) => {
         done(error === null ? checked(result) : -EIO);

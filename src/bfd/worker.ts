@@ -1,0 +1,84 @@
+/**
+ * The BFD worker: a thread of its own with its own heap, sockets and timers, so that neither garbage collection nor a
+ * burst of routes in the main thread makes a packet late. scripts/build.mjs makes dist/bfd-worker.js of it.
+ */
+
+import { setPriority } from 'node:os';
+import { type MessagePort, parentPort } from 'node:worker_threads';
+import { BfdEngine } from './engine.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { BfdSockets } from './sockets.ts';
+
+/** Counters are told this often; their absence tells the main thread that this one hangs. */
+const COUNTERS_MS = 1000;
+/** Asked for on Linux for this thread only; without CAP_SYS_NICE the kernel refuses, and the thread stays as it is. */
+const NICENESS = -10;
+const LONGEST_SLEEP_MS = 60_000;
+
+function run(port: MessagePort): void {
+  try {
+    setPriority(0, NICENESS);
+  } catch {
+    // Not permitted: an ordinary thread does as well unless processors are short.
+  }
+  const tell = (message: FromWorker): void => port.postMessage(message);
+  const random = (): number => Math.random();
+  const nowMs = (): number => performance.now();
+  let isWorking = false;
+  let timer: NodeJS.Timeout | null = null;
+
+  const engine: BfdEngine = new BfdEngine(
+    {
+      listen: (wanted) => sockets.listen(wanted),
+      drain: () => sockets.drain(),
+      openTransmitter: (spec) => sockets.openTransmitter(spec),
+    },
+    {
+      changed: (key, change, snapshot) => tell({ type: 'changed', key, change, snapshot }),
+      problem: (key, problem, detail) => tell({ type: 'problem', key, problem, detail }),
+    },
+    { nowMs, random },
+  );
+  const sockets = new BfdSockets(random, (datagram, multihop) => {
+    engine.receive(datagram, multihop);
+    wake();
+  });
+
+  /** Works off what is due and sleeps until something is due again. */
+  const work = (): void => {
+    timer = null;
+    isWorking = true;
+    const nextMs = engine.advance();
+    isWorking = false;
+    if (nextMs === Number.POSITIVE_INFINITY) return;
+    const delayMs = Math.min(LONGEST_SLEEP_MS, Math.max(1, Math.ceil(nextMs - nowMs())));
+    timer = setTimeout(work, delayMs);
+  };
+  /** After anything that may be due earlier than the sleep ends: once for all packets of one turn. */
+  let isWakeUpDue = false;
+  const wake = (): void => {
+    if (isWorking || isWakeUpDue) return;
+    isWakeUpDue = true;
+    setImmediate(() => {
+      isWakeUpDue = false;
+      if (timer !== null) clearTimeout(timer);
+      work();
+    });
+  };
+
+  port.on('message', (message: ToWorker) => {
+    if (message.type === 'configure') {
+      engine.configure(message.sessions, message.resume);
+      wake();
+      return;
+    }
+    engine.end();
+    tell({ type: 'ended' });
+    port.close();
+    clearInterval(counting);
+    if (timer !== null) clearTimeout(timer);
+  });
+  const counting = setInterval(() => tell({ type: 'counters', ...engine.counters() }), COUNTERS_MS);
+}
+
+if (parentPort !== null) run(parentPort);
