@@ -272,13 +272,17 @@ async function show(values: Values, positionals: readonly string[]): Promise<num
       only(positionals, 3, 'show advertised PEER');
       await show.showAdvertised(options, subject);
       return 0;
+    case 'bfd':
+      only(positionals, 2, 'show bfd');
+      await show.showBfd(options);
+      return 0;
     case 'kernel':
       only(positionals, 2, 'show kernel');
       await show.showKernel(options);
       return 0;
     default:
       throw new UsageError(
-        `wanted: peregrine show status, peers, routes, received, advertised or kernel${what === undefined ? '' : `, not ${what}`}`,
+        `wanted: peregrine show status, peers, routes, received, advertised, kernel or bfd${what === undefined ? '' : `, not ${what}`}`,
       );
   }
 }

@@ -26,6 +26,8 @@ export type StaleRemovalCause =
   | 'end-of-rib'
   /** The peer is back but End-of-RIB never came. */
   | 'stale-time-over'
+  /** The path to the peer is gone, and it says that this is no effect of its restart (RFC 5882 section 4.3.1). */
+  | 'bfd-down'
   /** The peer was stopped here. */
   | 'stopped';
 

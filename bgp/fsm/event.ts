@@ -44,6 +44,13 @@ export type Event =
   | { readonly type: 'configure'; readonly config: SessionConfig }
   /** Our own restart began, made progress or is over: counts for OPENs from now on. */
   | { readonly type: 'localRestartChanged'; readonly localRestart: LocalRestart }
+  /**
+   * RFC 5882 section 3.2: the path to the peer is gone. `isIndependent`: the peer's BFD does not share fate with its
+   * control plane (C bit), so that this is more than a restart of it.
+   */
+  | { readonly type: 'bfdDown'; readonly isIndependent: boolean }
+  /** RFC 5882 section 4.1: no session may be begun (any longer, again) before BFD is Up; one that is up stays. */
+  | { readonly type: 'bfdHoldChanged'; readonly holds: boolean }
   /** Event 9. */
   | { readonly type: 'connectRetryTimerExpired' }
   /** Event 10. */

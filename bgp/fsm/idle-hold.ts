@@ -12,7 +12,7 @@ import {
   ERROR_CEASE,
 } from '../iana.ts';
 import type { SessionConfig } from '../session-config.ts';
-import type { DownReason } from './reason.ts';
+import type { AdministrativeCause, DownReason } from './reason.ts';
 import type { FsmState } from './state.ts';
 
 /** The idle-hold time after one more error; `previousSeconds` is that of the last remembered error, 0 when none is. */
@@ -28,6 +28,9 @@ const HARMLESS_CEASE: readonly number[] = [
   CEASE_OTHER_CONFIGURATION_CHANGE,
   CEASE_CONNECTION_COLLISION_RESOLUTION,
 ];
+
+/** A path that comes and goes is damped like a peer that does. */
+const ADMINISTRATIVE_ERRORS: readonly AdministrativeCause[] = ['max-prefixes', 'out-of-resources', 'bfd-down'];
 
 /**
  * True when what ended a connection in the given state must slow down the next attempt. A refused dial and a
@@ -48,7 +51,7 @@ export function countsAsError(reason: DownReason, state: FsmState): boolean {
     case 'connection-lost':
       return state === 'OpenConfirm';
     case 'administrative':
-      return reason.cause === 'max-prefixes' || reason.cause === 'out-of-resources';
+      return reason.cause !== null && ADMINISTRATIVE_ERRORS.includes(reason.cause);
     case 'connection-failed':
     case 'collision':
     case 'refused':

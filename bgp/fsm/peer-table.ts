@@ -7,7 +7,7 @@
  */
 
 import { familyIndex } from '../family.ts';
-import { CEASE_CONNECTION_REJECTED } from '../iana.ts';
+import { CEASE_BFD_DOWN, CEASE_CONNECTION_REJECTED, ERROR_CEASE } from '../iana.ts';
 import { compareConfigs } from './config-change.ts';
 import { acceptIncoming, acceptUnderSession, connectRetryExpired, refuseIncoming } from './connecting.ts';
 import { dial, dialAfter } from './dialling.ts';
@@ -16,7 +16,7 @@ import { startKeepaliveTimer, startSendHoldTimer } from './establishing.ts';
 import type { Event, EventOf } from './event.ts';
 import { afterRestartTime } from './graceful-restart.ts';
 import { countsAsError } from './idle-hold.ts';
-import { type AdministrativeCause, administrativeReason, downReason } from './reason.ts';
+import { type AdministrativeCause, administrativeReason, downReason, notification } from './reason.ts';
 import { connectionsOf, type FsmState } from './state.ts';
 import { RESET_RECONNECT_SECONDS, sessionTimes } from './timers.ts';
 import { act, ignore, putConnection, stopTimer, type Turn } from './turn.ts';
@@ -30,6 +30,8 @@ export type PeerEventType =
   | 'reset'
   | 'configure'
   | 'localRestartChanged'
+  | 'bfdDown'
+  | 'bfdHoldChanged'
   | 'connectRetryTimerExpired'
   | 'idleHoldTimerExpired'
   | 'errorForgetTimerExpired'
@@ -47,6 +49,8 @@ const EVERYWHERE = {
   localRestartChanged: (turn, event) => {
     turn.peer.localRestart = event.localRestart;
   },
+  bfdDown,
+  bfdHoldChanged,
   errorForgetTimerExpired: (turn) => {
     turn.peer.lastIdleHoldSeconds = 0;
   },
@@ -77,12 +81,7 @@ export const PEER_TABLE: { readonly [S in FsmState]: PeerRow } = {
     idleHoldTimerExpired: dial,
     // RFC 4271: Idle refuses all connections; RFC 4486 section 4 wants it said.
     incomingConnectionOpened: (turn, event) =>
-      refuseIncoming(
-        turn,
-        event.connectionId,
-        CEASE_CONNECTION_REJECTED,
-        turn.peer.isStarted ? 'the peer is in idle-hold' : 'the peer is stopped',
-      ),
+      refuseIncoming(turn, event.connectionId, CEASE_CONNECTION_REJECTED, whyIdle(turn.peer)),
   },
   Active: CONNECTING,
   Connect: CONNECTING,
@@ -148,6 +147,53 @@ function reset(turn: Turn, event: EventOf<'reset'>): void {
   else if (restartAfterSeconds === null && countsAsError(administrativeReason(event.cause, null, null), 'Established'))
     holdIdle(turn, null);
   else resumeSoon(turn);
+}
+
+/**
+ * RFC 5882 sections 3.2 and 4.3. A session ends, with RFC 9384's Cease, and nothing is kept of it. Without a session a
+ * restart of the peer may be what has stopped its BFD: its routes stay unless it says that its BFD does not share fate
+ * with its control plane. Both C bits are meant there; ours is clear only because our restart, not the peer's, would
+ * show in it. Connections under way are left alone: they may be those of the peer that is back.
+ */
+function bfdDown(turn: Turn, event: EventOf<'bfdDown'>): void {
+  if (turn.peer.session !== null) {
+    reset(turn, { type: 'reset', cause: 'bfd-down', text: null, restartAfterSeconds: null });
+    return;
+  }
+  const { retained } = turn.peer;
+  if (!retained.some((kept) => kept !== null)) {
+    ignore(turn, event.type, 'there is no session');
+    return;
+  }
+  if (!event.isIndependent) {
+    ignore(turn, event.type, 'the peer restarts, and its BFD shares fate with it (C bit clear): its routes stay');
+    return;
+  }
+  for (const family of [0, 1] as const) dropRetained(turn, family, 'bfd-down');
+}
+
+/** Strict mode: like idle-hold, without a time. */
+function bfdHoldChanged(turn: Turn, event: EventOf<'bfdHoldChanged'>): void {
+  const { peer } = turn;
+  if (peer.isHeldByBfd === event.holds) return;
+  peer.isHeldByBfd = event.holds;
+  if (!peer.isStarted || peer.session !== null) return;
+  if (!event.holds) {
+    dial(turn);
+    return;
+  }
+  stopTimer(turn, { name: 'connectRetry' });
+  for (const connection of connectionsOf(peer)) {
+    const reason = downReason('superseded', 'given up because BFD is not up (strict mode)');
+    const isHeard = connection.sentOpen !== null;
+    const told = isHeard ? notification(ERROR_CEASE, CEASE_BFD_DOWN) : null;
+    endConnection(turn, connection, { reason, notification: told, resume: false });
+  }
+}
+
+function whyIdle(peer: Turn['peer']): string {
+  if (!peer.isStarted) return 'the peer is stopped';
+  return peer.isHeldByBfd ? 'BFD is not up (strict mode)' : 'the peer is in idle-hold';
 }
 
 /** After a reset that is nobody's fault: idle-hold ends, if there is one, and we dial after a breath. */

@@ -92,6 +92,7 @@ describe('any sequence of events', () => {
         const driver = new TestDriver(testConfig(config));
         walk(driver, steps);
         driver.apply({ type: 'configure', config: testConfig({ ...config, passive: false }) }, { type: 'start' });
+        driver.apply({ type: 'bfdHoldChanged', holds: false });
         for (let i = 0; i < 20 && driver.peerState !== 'Established'; i++) {
           // Only what is under way is carried on; the peer does not dial.
           const [connection] = connectionsOf(driver.state).sort((x, y) => Number(y.isOpen) - Number(x.isOpen));

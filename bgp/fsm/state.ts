@@ -66,6 +66,8 @@ export interface PeerState {
   readonly localRestart: LocalRestart;
   /** Between `start` and `stop`. */
   readonly isStarted: boolean;
+  /** Strict BFD: the peer sleeps until BFD is Up. */
+  readonly isHeldByBfd: boolean;
   /** Connect, OpenSent or OpenConfirm. */
   readonly outgoing: Connection | null;
   /** Active, OpenSent or OpenConfirm. */
@@ -96,6 +98,7 @@ export function createPeer(config: SessionConfig, localRestart: LocalRestart = N
     config,
     localRestart,
     isStarted: false,
+    isHeldByBfd: config.bfd?.strict === true,
     outgoing: null,
     incoming: null,
     session: null,
@@ -119,9 +122,9 @@ export function peerStateOf(peer: PeerState): FsmState {
   return furthest === 'Idle' && isAwake(peer) ? 'Active' : furthest;
 }
 
-/** Started and not in idle-hold. */
+/** Started, not in idle-hold and not waiting for BFD. */
 export function isAwake(peer: PeerState): boolean {
-  return peer.isStarted && !peer.timers.some((timer) => timer.name === 'idleHold');
+  return peer.isStarted && !peer.isHeldByBfd && !peer.timers.some((timer) => timer.name === 'idleHold');
 }
 
 /** State of the side of the machine that dials: Active while it waits for the ConnectRetryTimer. */

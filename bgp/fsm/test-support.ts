@@ -162,7 +162,8 @@ export class TestDriver {
       this.#violated(event, 'connectRetry runs though there is nothing to dial for');
     // Whoever is awake, not passive and without a session must have a dial under way or ahead.
     const waits = state.timers.some(({ name }) => name === 'connectRetry' || name === 'idleHold');
-    if (state.isStarted && !state.config.passive && state.session === null && state.outgoing === null && !waits)
+    const isFree = state.isStarted && !state.isHeldByBfd && !state.config.passive;
+    if (isFree && state.session === null && state.outgoing === null && !waits)
       this.#violated(event, 'nothing will ever dial again');
     if (JSON.stringify(JSON.parse(JSON.stringify(state))) !== JSON.stringify(state))
       this.#violated(event, 'the state is not plain data');
@@ -384,6 +385,10 @@ export function allEvents(driver: TestDriver): Event[] {
     { type: 'configure', config: { ...driver.state.config, holdTimeSeconds: 30 } },
     { type: 'configure', config: { ...driver.state.config, enabled: false } },
     { type: 'localRestartChanged', localRestart: { isRestarting: true, forwardingPreserved: [true, true] } },
+    { type: 'bfdDown', isIndependent: false },
+    { type: 'bfdDown', isIndependent: true },
+    { type: 'bfdHoldChanged', holds: true },
+    { type: 'bfdHoldChanged', holds: false },
     { type: 'connectRetryTimerExpired' },
     { type: 'idleHoldTimerExpired' },
     { type: 'errorForgetTimerExpired' },

@@ -51,6 +51,10 @@ const EVENTS: { readonly [name: string]: EventFor } = {
     restartAfterSeconds: null,
   }),
   '8 AutomaticStop, bfd-down': () => ({ type: 'reset', cause: 'bfd-down', text: null, restartAfterSeconds: 5 }),
+  'BFD down': () => ({ type: 'bfdDown', isIndependent: false }),
+  'BFD down, independent': () => ({ type: 'bfdDown', isIndependent: true }),
+  'strict BFD holds': () => ({ type: 'bfdHoldChanged', holds: true }),
+  'strict BFD lets go': () => ({ type: 'bfdHoldChanged', holds: false }),
   'new description': (_, config) => ({ type: 'configure', config: { ...config, description: 'new' } }),
   'own restart over': () => ({ type: 'localRestartChanged', localRestart: NO_RESTART }),
   '9 ConnectRetryTimer_Expires': () => ({ type: 'connectRetryTimerExpired' }),
@@ -95,6 +99,10 @@ event                         | Idle     | Active                     | Connect 
 8 AutomaticStop, reset        | -        | Active                     | Active                     | Active 6/4            | Active 6/4            | Active 6/4
 8 AutomaticStop, max-prefixes | -        | Idle                       | Idle                       | Idle 6/1              | Idle 6/1              | Idle 6/1
 8 AutomaticStop, bfd-down     | -        | Idle                       | Idle                       | Idle 6/10             | Idle 6/10             | Idle 6/10
+BFD down                      | -        | -                          | -                          | -                     | -                     | Idle 6/10
+BFD down, independent         | -        | -                          | -                          | -                     | -                     | Idle 6/10
+strict BFD holds              | Idle     | Idle                       | Idle                       | Idle 6/10             | Idle 6/10             | Established
+strict BFD lets go            | Idle     | Active                     | Connect                    | OpenSent              | OpenConfirm           | Established
 new description               | Idle     | Active                     | Connect                    | OpenSent              | OpenConfirm           | Established
 own restart over              | Idle     | Active                     | Connect                    | OpenSent              | OpenConfirm           | Established
 9 ConnectRetryTimer_Expires   | -        | -                          | -                          | -                     | -                     | -
@@ -178,7 +186,7 @@ describe('every event in every situation', () => {
       apply(driver, { type: 'stop', cause: 'shutdown', text: null, silent: false });
       expect(driver.peerState).toBe('Idle');
       apply(driver, { type: 'start' });
-      expect(driver.peerState === 'Idle').toBe(!driver.state.config.enabled);
+      expect(driver.peerState === 'Idle').toBe(!driver.state.config.enabled || driver.state.isHeldByBfd);
       expect(driver.violations, JSON.stringify(event)).toEqual([]);
     }
   });

@@ -23,6 +23,7 @@ export type RouteView = View<'Route'>;
 export type AdvertisedView = View<'Advertised'>;
 export type ReceivedView = View<'Received'>;
 export type KernelRouteView = View<'KernelRoute'>;
+export type BfdSessionView = View<'BfdSession'>;
 export type DoneView = View<'Done'>;
 /** RFC 9457. */
 export type ProblemView = View<'Problem'>;

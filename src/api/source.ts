@@ -7,6 +7,7 @@ import type { ApiRefusal } from './refusal.ts';
 import type { PasswordsAnswer, PasswordsQuestion, RunningPart } from './running.ts';
 import type {
   AdvertisedView,
+  BfdSessionView,
   DoneView,
   KernelRouteView,
   PeerView,
@@ -30,6 +31,7 @@ export interface ApiSource {
   received(peer: string): Items<ReceivedView> | ApiRefusal;
   advertised(peer: string): Items<AdvertisedView> | ApiRefusal;
   kernel(): Items<KernelRouteView>;
+  bfd(): Items<BfdSessionView>;
   /** The state that is in force, without passwords. */
   runningState(): Items<RunningPart> | ApiRefusal;
   differentPasswords(question: PasswordsQuestion): PasswordsAnswer | ApiRefusal;

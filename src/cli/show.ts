@@ -3,6 +3,7 @@
 import type {
   AdvertisedView,
   AttributesView,
+  BfdSessionView,
   KernelRouteView,
   PathView,
   PeerView,
@@ -107,6 +108,39 @@ function whyDown({ state, waitingFor, lastError }: PeerView): string {
   return lastError?.text ?? (waitingFor === null ? '' : `waits for ${waitingFor}`);
 }
 
+/** Empty for peers without BFD. */
+function bfdSummary(bfd: BfdSessionView | null): string {
+  return bfd === null ? '' : bfd.state;
+}
+
+function formatMs(ms: number): string {
+  return ms === 0 ? '-' : `${Math.round(ms)} ms`;
+}
+
+/** What somebody who looks at a session that is not Up wants to read first. */
+function bfdReason({ state, problem, remote, lastDown, packets }: BfdSessionView): string {
+  if (problem !== null) return problem;
+  if (state === 'Up') return '';
+  if (lastDown !== null && lastDown.cause === 'neighbor-admin-down') return 'the peer has switched it off';
+  if (remote !== null && remote.state === 'AdminDown') return 'the peer has switched it off';
+  if (lastDown !== null) return lastDown.diagnostic;
+  return packets.refused > 0 ? 'packets are refused: see the log' : 'the peer does not answer';
+}
+
+export const BFD_COLUMNS: readonly Column<BfdSessionView>[] = [
+  { title: 'PEER', value: (bfd) => bfd.peers.join(', ') },
+  { title: 'ADDRESS', value: (bfd) => (bfd.interface === null ? bfd.address : `${bfd.address}%${bfd.interface}`) },
+  { title: 'HOPS', value: (bfd) => (bfd.multihop ? 'multi' : 'single') },
+  { title: 'STATE', value: (bfd) => bfd.state },
+  { title: 'SINCE', align: 'right', value: (bfd) => formatDuration(bfd.stateSeconds) },
+  { title: 'REMOTE', value: (bfd) => bfd.remote?.state ?? '-' },
+  { title: 'SENDS EVERY', align: 'right', value: (bfd) => formatMs(bfd.transmitIntervalMs) },
+  { title: 'DETECTS IN', align: 'right', value: (bfd) => formatMs(bfd.detectionTimeMs) },
+  { title: 'TIMES UP', align: 'right', value: (bfd) => String(bfd.timesUp) },
+  { title: 'LAST DOWN', value: (bfd) => (bfd.lastDown === null ? '' : `${bfd.lastDown.at} ${bfd.lastDown.cause}`) },
+  { title: 'WHY DOWN', value: bfdReason },
+];
+
 export const PEER_COLUMNS: readonly Column<PeerView>[] = [
   { title: 'PEER', value: (peer) => peer.name },
   { title: 'ADDRESS', value: (peer) => (peer.port === BGP_PORT ? peer.address : `${peer.address} port ${peer.port}`) },
@@ -114,6 +148,7 @@ export const PEER_COLUMNS: readonly Column<PeerView>[] = [
   { title: 'TYPE', value: (peer) => (peer.routeReflectorClient ? 'client' : peer.type) },
   { title: 'STATE', value: (peer) => peer.state },
   { title: 'SINCE', align: 'right', value: (peer) => formatDuration(peer.stateSeconds) },
+  { title: 'BFD', value: (peer) => bfdSummary(peer.bfd) },
   { title: 'RECEIVED', align: 'right', value: (peer) => total(peer, 'received') },
   { title: 'ACCEPTED', align: 'right', value: (peer) => total(peer, 'accepted') },
   { title: 'ADVERTISED', align: 'right', value: (peer) => total(peer, 'advertised') },
@@ -291,4 +326,9 @@ export async function showAdvertised(options: ShowOptions, peer: string): Promis
 export async function showKernel(options: ShowOptions): Promise<void> {
   const list = fetchList<KernelRouteView>(options.socketPath, '/v1/kernel');
   await printList(list, KERNEL_COLUMNS, options, 'no routes were given to the kernel');
+}
+
+export async function showBfd(options: ShowOptions): Promise<void> {
+  const list = fetchList<BfdSessionView>(options.socketPath, '/v1/bfd');
+  await printList(list, BFD_COLUMNS, options, 'no peer has BFD');
 }

@@ -35,6 +35,7 @@ Ask a running daemon
   peregrine show kernel                              routes that were given to the kernel
   peregrine ready [--peers any|external|all|none]    exit status 0 when this node may be given traffic
   peregrine live                                     exit status 0 when the daemon answers
+  peregrine show bfd                                 BFD sessions: state, timers, last diagnostic
   peregrine peer PEER refresh-in|refresh-out         ask a peer for all its routes again; send it all of ours again
   peregrine peer PEER reset|disable|enable           end its session; end it and stay away; come back
 

@@ -7,6 +7,7 @@
 
 import * as z from 'zod';
 import { formatPrefix, parseAddress, parseIpv4, parsePrefix, sameAddress } from '../../bgp/ip.ts';
+import { BFD_MAX_INTERVAL_MS, BFD_MIN_INTERVAL_MS } from '../../bgp/session-config.ts';
 import { parseListen, refusedTcp } from '../api/tcp-options.ts';
 
 const address = z.string().refine((text) => parseAddress(text) !== null, 'wanted an IPv4 or IPv6 address');
@@ -116,6 +117,26 @@ const policyReference = z.union(
   'wanted the name of a policy or {ipv4-unicast: NAME, ipv6-unicast: NAME}',
 );
 
+const WANTED_BFD_INTERVAL = `wanted ${BFD_MIN_INTERVAL_MS} to ${BFD_MAX_INTERVAL_MS} milliseconds`;
+const bfdInterval = z.int().min(BFD_MIN_INTERVAL_MS, WANTED_BFD_INTERVAL).max(BFD_MAX_INTERVAL_MS, WANTED_BFD_INTERVAL);
+const WANTED_BFD = 'wanted true, false or {minTxMs, minRxMs, multiplier, multihop, strict}';
+/** RFC 5880. `true` is the object with nothing in it. */
+const bfd = z.preprocess(
+  (value) => (value === true ? {} : value === false ? null : value),
+  z
+    .strictObject(
+      {
+        minTxMs: bfdInterval.optional(),
+        minRxMs: bfdInterval.optional(),
+        multiplier: z.int().min(1).max(255).optional(),
+        multihop: z.boolean().optional(),
+        strict: z.boolean().optional(),
+      },
+      { error: (issue) => (issue.code === 'invalid_type' ? WANTED_BFD : undefined) },
+    )
+    .nullable(),
+);
+
 const peerOptions = {
   description: z.string().max(256).optional(),
   as: asNumber.optional(),
@@ -161,6 +182,7 @@ const peerOptions = {
   allowOwnAs: z.int().min(0).max(10).optional(),
   maxPrefixes: z.int().min(1).optional(),
   removePrivateAs: z.boolean().optional(),
+  bfd: bfd.optional(),
   import: policyReference.optional(),
   export: policyReference.optional(),
 };

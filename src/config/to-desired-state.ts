@@ -8,7 +8,7 @@
 
 import { FAMILY_NAMES, type FamilyName } from '../../bgp/family.ts';
 import { formatAddress, formatPrefix, parseAddress, parsePrefix } from '../../bgp/ip.ts';
-import { type SessionConfig, sessionConfig } from '../../bgp/session-config.ts';
+import { BFD_DEFAULTS, type BfdConfig, type SessionConfig, sessionConfig } from '../../bgp/session-config.ts';
 import type { DesiredPeer, DesiredState, KernelConfig, OriginatedRoute } from '../../confd/desired-state.ts';
 import type { PeerPolicyConfig } from '../../rib/peer-policy.ts';
 import { ACCEPT_ALL, type Policy, REJECT_ALL } from '../../rib/policy/policy.ts';
@@ -171,8 +171,24 @@ class Builder {
           ? { kind: 'gtsm', hops: options.ttlSecurityHops }
           : { kind: 'multihop', ttl: options.multihopTtl ?? (isInternal ? 64 : 1) },
       addPath: { 'ipv4-unicast': addPath('ipv4-unicast'), 'ipv6-unicast': addPath('ipv6-unicast') },
+      bfd: this.bfd(options, path),
       role: options.role === undefined ? null : { local: options.role, strict: options.strictRole ?? false },
     });
+  }
+
+  bfd({ bfd, multihopTtl }: PeerEntry, path: readonly PropertyKey[]): BfdConfig | null {
+    if (bfd === undefined || bfd === null) return null;
+    if (bfd.multihop === false && multihopTtl !== undefined && multihopTtl > 1) {
+      const message = 'single-hop BFD cannot follow a BGP session over several hops (multihopTtl)';
+      this.problems.push({ path: [...path, 'bfd', 'multihop'], message });
+    }
+    return {
+      minTxMs: bfd.minTxMs ?? BFD_DEFAULTS.minTxMs,
+      minRxMs: bfd.minRxMs ?? BFD_DEFAULTS.minRxMs,
+      multiplier: bfd.multiplier ?? BFD_DEFAULTS.multiplier,
+      multihop: bfd.multihop ?? BFD_DEFAULTS.multihop,
+      strict: bfd.strict ?? BFD_DEFAULTS.strict,
+    };
   }
 
   peers(): DesiredPeer[] {

@@ -68,6 +68,7 @@ export class SpeakerApi implements ApiSource {
   received = (peer: string) => this.#speaker.views.received(peer);
   advertised = (peer: string) => this.#speaker.views.advertised(peer);
   kernel = () => this.#speaker.views.kernel();
+  bfd = () => this.#speaker.bfd.views();
 
   runningState(): Items<RunningPart> | ApiRefusal {
     const { running } = this.#speaker;

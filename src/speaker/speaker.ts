@@ -21,6 +21,7 @@ import { SpeakerCore } from './core.ts';
 import { InputTurns } from './input-turns.ts';
 import { Listeners } from './listeners.ts';
 import { encodeLocalPath, ROUTE_BLACKHOLE, ROUTE_UNICAST, SOURCE_STATIC } from './local-paths.ts';
+import { PeerBfd } from './peer-bfd.ts';
 import { PeerDriver, type PeerHost } from './peer-driver.ts';
 import { DEFERRAL_SECONDS, Recovery, type RecoveryView } from './recovery.ts';
 import { NO_MEMORY, type RestartMemory } from './restart-memory.ts';
@@ -67,6 +68,7 @@ export class Speaker implements PeerHost {
   #memory: RestartMemory = NO_MEMORY;
   readonly #deferralSeconds: number;
   #recovery: Recovery | null = null;
+  readonly bfd: PeerBfd;
   /** Made when it is asked for; null after peers have changed. */
   #byAddress: Map<string, PeerDriver[]> | null = null;
   /** States are applied one after the other. */
@@ -82,6 +84,7 @@ export class Speaker implements PeerHost {
     this.startedMs = options.clock.nowMs();
     this.convergence = new Convergence(options.clock);
     this.#listeners = new Listeners(this.log, this.clock, (address) => this.#peerAt(address));
+    this.bfd = new PeerBfd({ log: this.log, clock: this.clock, driverOf: (name) => this.drivers.get(name) });
     this.views = new SpeakerViews(this);
   }
 
@@ -153,6 +156,7 @@ export class Speaker implements PeerHost {
     this.running = desired;
     this.log.setLevel(desired.logLevel);
     this.listenFailures = await this.#listeners.apply(desired.listen, desired.peers);
+    this.bfd.apply(desired.peers);
     // Only now may anybody be dialled: the other side may dial back at once.
     for (const driver of this.drivers.values()) {
       if (driver.config.enabled && !driver.state.isStarted && !driver.isDisabled) driver.dispatch({ type: 'start' });
@@ -320,6 +324,8 @@ export class Speaker implements PeerHost {
     // Peers that are told goodbye drop our routes: the next start is no restart to them.
     const remembered = mode === 'silent' ? this.#memory.flush() : this.#memory.forget();
     await this.#listeners.close();
+    // Before sessions end: peers must not take our silence for a failure of the path.
+    await this.bfd.close();
     for (const driver of this.drivers.values()) {
       driver.dispatch({ type: 'stop', cause: 'shutdown', text: null, silent: mode === 'silent' });
       driver.dispose();

@@ -151,6 +151,7 @@ export class SpeakerViews {
               subcode: lastError.reason.subcode,
               text: lastError.reason.text,
             },
+      bfd: this.#speaker.bfd.view(driver.name),
     };
   }
 
@@ -246,6 +247,7 @@ function waitingFor(driver: PeerDriver): string | null {
   if (!driver.config.enabled || driver.isDisabled) return 'disabled';
   switch (driver.fsmState) {
     case 'Idle':
+      if (driver.state.isHeldByBfd) return 'BFD to come up (strict)';
       return 'pause after an error';
     case 'Active':
       return driver.config.passive ? 'the peer to connect' : 'the next attempt to connect';

@@ -1,6 +1,7 @@
 /** Every route of the API, by group: a new file of routes is added here and nowhere else. */
 
 import type { ApiRoute } from '../route.ts';
+import { bfdRoutes } from './bfd.ts';
 import { kernelRoutes } from './kernel.ts';
 import { monitorRoutes } from './monitor.ts';
 import { peerRoutes } from './peers.ts';
@@ -15,4 +16,5 @@ export const ROUTES: readonly ApiRoute[] = [
   ...kernelRoutes,
   ...runningRoutes,
   ...monitorRoutes,
+  ...bfdRoutes,
 ];

@@ -3,6 +3,7 @@
  * only when that document is asked for (and by tests): the daemon itself needs no more than the types.
  */
 
+import * as bfd from './bfd.ts';
 import * as common from './common.ts';
 import * as kernel from './kernel.ts';
 import * as monitor from './monitor.ts';
@@ -11,4 +12,4 @@ import * as routes from './routes.ts';
 import * as running from './running.ts';
 import * as status from './status.ts';
 
-export const VIEWS = { ...common, ...status, ...peers, ...routes, ...kernel, ...monitor, ...running };
+export const VIEWS = { ...common, ...status, ...peers, ...routes, ...kernel, ...monitor, ...running, ...bfd };

@@ -1,6 +1,7 @@
 /** Peers: session, counters, what two OPENs agreed on, why a session is down. */
 
 import * as z from 'zod';
+import { BfdSession } from './bfd.ts';
 import { Count, FamilyName, Time, Uint32 } from './common.ts';
 
 export const FamilyCounters = z.object({
@@ -82,4 +83,5 @@ export const Peer = z.object({
   sessionsEstablished: Count,
   waitingFor: z.string().nullable().describe('what the session waits for while it is down, in words'),
   lastError: PeerError.nullable(),
+  bfd: BfdSession.nullable().describe('null: not configured'),
 });
