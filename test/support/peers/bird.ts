@@ -107,6 +107,7 @@ function renderBird(config: RouterConfig): string {
     'log stderr all;',
     'protocol device { scan time 1; }',
     'protocol direct { ipv4; ipv6; }',
+    ...(config.neighbours.some(({ bfd }) => bfd !== null) ? ['protocol bfd { }'] : []),
   ];
   for (const family of ['ipv4-unicast', 'ipv6-unicast'] as const) {
     const channel = channelOf(family);
@@ -170,6 +171,10 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour, index: numb
   ];
   if (neighbour.gracefulRestartSeconds !== null)
     lines.push(`  graceful restart time ${neighbour.gracefulRestartSeconds};`);
+  if (neighbour.bfd !== null) {
+    const { intervalMs, multiplier } = neighbour.bfd;
+    lines.push(`  bfd { interval ${intervalMs} ms; multiplier ${multiplier}; };`);
+  }
   if (neighbour.interface !== null) lines.push(`  interface "${neighbour.interface}";`);
   if (neighbour.passive) lines.push('  passive on;');
   if (neighbour.password !== null) lines.push(`  password "${neighbour.password}";`);

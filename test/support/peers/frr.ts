@@ -71,6 +71,16 @@ export const FRR: RouterDriver = {
       const daemon = spawnDaemon(router, 'zebra', zebra);
       await daemon.ready('zebra listens', START_DEADLINE_MS, () => (existsSync(path('zserv.api')) ? true : null));
     }
+    if (router.restartCount === 0 && router.config.neighbours.some(({ bfd }) => bfd !== null)) {
+      writeFileSync(path('bfdd.conf'), 'hostname bfdd\n');
+      const control = join(router.folder, 'bfdd.sock');
+      const bfdd = ['-f', path('bfdd.conf'), '-i', path('bfdd.pid'), '--bfdctl', control, ...common, ...logging];
+      const daemon = spawnDaemon(router, 'bfdd', bfdd);
+      await daemon.ready('vtysh reaches bfdd', START_DEADLINE_MS, async () => {
+        const answer = await bfddVtysh(router, 'show bfd peers json');
+        return answer.includes('[') ? true : null;
+      });
+    }
     writeFileSync(path('bgpd.conf'), renderFrr(router.config));
     const port = ['-p', String(router.config.listenPort ?? BGP_PORT)];
     const bgpd = ['-f', path('bgpd.conf'), '-i', path('bgpd.pid'), ...port, ...common, ...logging];
@@ -135,7 +145,11 @@ export const FRR: RouterDriver = {
 };
 
 /** Starts one of FRR's daemons with that view of /etc/group; the shell and unshare become it, so the pid is its own. */
-function spawnDaemon(router: RouterContext, name: 'zebra' | 'bgpd', options: readonly string[]): DaemonProcess {
+function spawnDaemon(
+  router: RouterContext,
+  name: 'zebra' | 'bfdd' | 'bgpd',
+  options: readonly string[],
+): DaemonProcess {
   const groupPath = join(router.folder, 'group');
   const groups = readFileSync('/etc/group', 'utf8');
   writeFileSync(
@@ -154,6 +168,11 @@ function vtyFolder(router: RouterContext): string {
 function vtysh(router: RouterContext, ...commands: readonly string[]): Promise<string> {
   const words = commands.flatMap((command) => ['-c', command]);
   return router.command(['vtysh', '--vty_socket', vtyFolder(router), '-d', 'bgpd', ...words]);
+}
+
+/** A question to bfdd instead of bgpd. */
+export function bfddVtysh(router: RouterContext, command: string): Promise<string> {
+  return router.command(['vtysh', '--vty_socket', vtyFolder(router), '-d', 'bfdd', '-c', command]);
 }
 
 async function configure(router: RouterContext, commands: readonly string[]): Promise<void> {
@@ -264,6 +283,10 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour): readonly s
   if (!neighbour.fourOctetAs) lines.push(say('dont-capability-negotiate'));
   // Without the last word it would show both of its AS numbers.
   if (neighbour.localAs !== null) lines.push(say(`local-as ${neighbour.localAs} no-prepend replace-as`));
+  if (neighbour.bfd !== null) {
+    const { intervalMs, multiplier } = neighbour.bfd;
+    lines.push(say(`bfd ${multiplier} ${intervalMs} ${intervalMs}`));
+  }
   if (neighbour.extendedNextHop) lines.push(say('capability extended-nexthop'));
   if (neighbour.multihopTtl !== null) lines.push(say(`ebgp-multihop ${neighbour.multihopTtl}`));
   else if (neighbour.as !== config.localAs && !neighbour.gtsm) lines.push(say('disable-connected-check'));

@@ -10,7 +10,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import type { AdvertisedView, AttributesView, PeerView, ReceivedView, RouteView } from '../../../src/api/schema.ts';
+import type {
+  AdvertisedView,
+  AttributesView,
+  BfdSessionView,
+  PeerView,
+  ReceivedView,
+  RouteView,
+} from '../../../src/api/schema.ts';
 import { waitFor } from '../wait-for.ts';
 import {
   type Announcement,
@@ -74,6 +81,11 @@ export const PEREGRINE: RouterDriver = {
 /** All sessions as `peregrine show peers` has them. */
 export async function peerViews(router: RouterContext): Promise<readonly PeerView[]> {
   return await listOf<PeerView>(router, 'peers');
+}
+
+/** All BFD sessions as `peregrine show bfd` has them. */
+export async function bfdViews(router: RouterContext): Promise<readonly BfdSessionView[]> {
+  return await listOf<BfdSessionView>(router, 'bfd');
 }
 
 /** The session with that address. */
@@ -180,9 +192,14 @@ function peerEntry(neighbour: Neighbour): object {
     ...(neighbour.interface === null ? {} : { interface: neighbour.interface }),
     ...(neighbour.localAs === null ? {} : { localAs: neighbour.localAs }),
     ...(neighbour.password === null ? {} : { password: neighbour.password }),
+    ...(neighbour.bfd === null ? {} : { bfd: bfdOf(neighbour, neighbour.bfd) }),
     ...(neighbour.gtsm ? { ttlSecurityHops: 1 } : {}),
     ...neighbour.peregrine,
   };
+}
+
+function bfdOf({ multihopTtl }: Neighbour, { intervalMs, multiplier }: NonNullable<Neighbour['bfd']>): object {
+  return { minTxMs: intervalMs, minRxMs: intervalMs, multiplier, multihop: multihopTtl !== null };
 }
 
 function statement(network: Announcement): object {

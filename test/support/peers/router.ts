@@ -71,6 +71,8 @@ export interface Neighbour {
   readonly interface: string | null;
   /** RFC 8950: IPv4 routes with IPv6 next hops. */
   readonly extendedNextHop: boolean;
+  /** Both intervals; multihop with multihopTtl, else single hop. */
+  readonly bfd: { readonly intervalMs: number; readonly multiplier: number } | null;
   /** AS to show this neighbour instead of our own; of eBGP. */
   readonly localAs: number | null;
   /** Lines about this neighbour in the foreign daemon's own words. */
@@ -153,6 +155,7 @@ const NEIGHBOUR_DEFAULTS = {
   multihopTtl: null,
   interface: null,
   extendedNextHop: false,
+  bfd: null,
   localAs: null,
   words: [],
   peregrine: {},
