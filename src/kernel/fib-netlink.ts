@@ -8,8 +8,7 @@
  * their socket and are applied afterwards: they then only repeat, or are newer than, what was read.
  */
 
-import { readFileSync } from 'node:fs';
-import { FAMILY_IPV4, FAMILY_IPV6, type FamilyIndex } from '../../bgp/family.ts';
+import type { FamilyIndex } from '../../bgp/family.ts';
 import type { Prefix } from '../../bgp/ip.ts';
 import { errnoText } from '../net/syscalls.ts';
 import type {
@@ -26,32 +25,13 @@ import type {
   ResyncReason,
 } from './fib.ts';
 import { KernelView } from './kernel-view.ts';
-import {
-  EAGAIN,
-  EINTR,
-  EINVAL,
-  ENOBUFS,
-  EOPNOTSUPP,
-  RT_TABLE_MAIN,
-  RTMGRP_IPV4_IFADDR,
-  RTMGRP_IPV4_ROUTE,
-  RTMGRP_IPV6_IFADDR,
-  RTMGRP_IPV6_ROUTE,
-  RTMGRP_LINK,
-  RTMGRP_NEXTHOP,
-  RTPROT_BIRD,
-} from './netlink/constants.ts';
-import { type DumpResult, dump } from './netlink/dump.ts';
-import { encodeAddressDump, encodeLinkDump } from './netlink/link.ts';
-import { NetlinkReader, type NetlinkWriter } from './netlink/message.ts';
-import { encodeNextHopDump } from './netlink/next-hop.ts';
-import { encodeRouteDump } from './netlink/route.ts';
-import { NetlinkSocket } from './netlink/socket.ts';
+import { EAGAIN, EINTR, ENOBUFS, RT_TABLE_MAIN, RTPROT_BIRD } from './netlink/constants.ts';
+import type { DumpResult } from './netlink/dump.ts';
+import { NetlinkReader } from './netlink/message.ts';
+import { type NetlinkPort, NetlinkSocket } from './netlink/socket.ts';
 import { RouteWriter } from './route-writer.ts';
+import { type OpenSocket, openSockets, TableReader } from './table-reader.ts';
 
-const ALL_GROUPS =
-  (RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE | RTMGRP_NEXTHOP) >>>
-  0;
 /** Notifications queued while we are busy or reading: about 10,000 routes. */
 const RECEIVE_BUFFER_OCTETS = 8 * 1024 * 1024;
 /** Datagrams read per turn of the event loop. */
@@ -74,11 +54,10 @@ const RETRY_FIRST_MS = 1000;
 const RETRY_LAST_MS = 32_000;
 /** Routes whose next-hop group may move as a whole are waited for this long at most while more wishes follow. */
 const HOLD_MOVES_MS = 100;
-/** 1 (the kernel's default): routes through next-hop objects are shown with their hops to programs that do not know objects. */
-const COMPATIBILITY_FILE = '/proc/sys/net/ipv4/nexthop_compat_mode';
 const DUMP_ATTEMPTS = 5;
-/** Sequence numbers of dumps have this bit, those of changes have not: an answer never passes for another. */
-const DUMP_SEQUENCES = 0x80000000;
+/** When the tables cannot be read: again after 0.2, 0.4 ... 10 s, with new sockets from the second time on. */
+const REREAD_LAST_MS = 10_000;
+const REOPEN_AFTER_FAILURES = 2;
 
 export interface FibNetlinkOptions {
   /** Routing table, default main (254). */
@@ -93,6 +72,8 @@ export interface FibNetlinkOptions {
   readonly nextHopObjects?: boolean;
   /** Size of the notification queue; tests make it tiny. */
   readonly receiveBufferOctets?: number;
+  /** Opens netlink sockets; tests put one in between that fails. */
+  readonly openSocket?: OpenSocket;
   readonly listener: KernelListener;
 }
 
@@ -109,7 +90,6 @@ class FibNetlink implements Fib {
   private readonly programRoutes: boolean;
   private readonly receiveBufferOctets: number;
   private readonly auditIntervalMs: number;
-  private readonly wantsObjects: boolean;
   private readonly view: KernelView;
   private readonly total: FibCounters = {
     installed: [0, 0],
@@ -124,10 +104,11 @@ class FibNetlink implements Fib {
     resyncs: 0,
   };
   private readonly reader = new NetlinkReader();
-  private commands: NetlinkSocket | null = null;
-  private monitor: NetlinkSocket | null = null;
+  private readonly openSocket: OpenSocket;
+  private readonly tables: TableReader;
+  private commands: NetlinkPort | null = null;
+  private monitor: NetlinkPort | null = null;
   private writer: RouteWriter | null = null;
-  private dumpCount = 0;
   /** The command socket is in use. */
   private isWorking = false;
   private isWorkScheduled = false;
@@ -147,6 +128,10 @@ class FibNetlink implements Fib {
   private resyncWaiters: (() => void)[] = [];
   private isClosed = false;
   private isMoreToCome = false;
+  /** The sockets are of no use any more. */
+  private isBroken = false;
+  private failedReads = 0;
+  private problemText: string | null = null;
   private movingSinceMs: number | null = null;
   private moveTimer: NodeJS.Timeout | null = null;
 
@@ -156,7 +141,7 @@ class FibNetlink implements Fib {
     this.protocol = options.protocol ?? RTPROT_BIRD;
     this.programRoutes = options.programRoutes ?? true;
     this.receiveBufferOctets = options.receiveBufferOctets ?? RECEIVE_BUFFER_OCTETS;
-    this.wantsObjects = options.nextHopObjects ?? false;
+    this.openSocket = options.openSocket ?? NetlinkSocket.open;
     this.auditIntervalMs = options.auditIntervalMs ?? AUDIT_INTERVAL_MS;
     this.view = new KernelView(this.listener, { table: this.table, protocol: this.protocol }, this.programRoutes, {
       resync: () => this.requestResync('own-routes-disturbed'),
@@ -164,29 +149,12 @@ class FibNetlink implements Fib {
       retry: () => this.retrySoon(),
       write: () => this.scheduleWork(),
     });
+    this.tables = new TableReader(this.view, this.table, options.nextHopObjects ?? false);
   }
 
   async start(): Promise<FibStartResult | FibStartError> {
-    const commands = NetlinkSocket.open({ groups: 0, receiveBufferOctets: RECEIVE_BUFFER_OCTETS });
-    if ('error' in commands) return commands;
-    // Listening starts before reading, so that nothing falls between the two.
-    const monitor = NetlinkSocket.open({ groups: ALL_GROUPS, receiveBufferOctets: this.receiveBufferOctets });
-    if ('error' in monitor) {
-      commands.close();
-      return monitor;
-    }
-    if (!monitor.ignoreNotificationsOf(commands.port)) {
-      commands.close();
-      monitor.close();
-      return { error: 'Cannot attach the filter of our own notifications to the netlink socket' };
-    }
-    this.commands = commands;
-    this.monitor = monitor;
-    const owner = { table: this.table, protocol: this.protocol };
-    this.writer = new RouteWriter(commands, owner, this.view.own, this.view.objects, this.total, {
-      failed: (failure) => this.listener.routeFailed(failure),
-      surprised: () => this.requestResync('own-routes-disturbed'),
-    });
+    const problem = this.open();
+    if (problem !== null) return { error: problem };
     this.isWorking = true;
     const errno = await this.readEverything('start');
     this.isWorking = false;
@@ -196,6 +164,23 @@ class FibNetlink implements Fib {
     }
     this.scheduleWork();
     return { adopted: [this.view.own[0].staleCount, this.view.own[1].staleCount], learned: this.view.foreign.count };
+  }
+
+  /** Opens both sockets, in place of those that were open; the reason when they cannot be had. */
+  private open(): string | null {
+    this.monitor?.close();
+    this.commands?.close();
+    const sockets = openSockets(this.openSocket, this.receiveBufferOctets);
+    if ('error' in sockets) return sockets.error;
+    this.commands = sockets.commands;
+    this.monitor = sockets.monitor;
+    this.isBroken = false;
+    const owner = { table: this.table, protocol: this.protocol };
+    this.writer = new RouteWriter(sockets.commands, owner, this.view.own, this.view.objects, this.total, {
+      failed: (failure) => this.listener.routeFailed(failure),
+      surprised: () => this.requestResync('own-routes-disturbed'),
+    });
+    return null;
   }
 
   replace(family: FamilyIndex, a: number, b: number, c: number, d: number, length: number, entry: FibEntry): void {
@@ -246,6 +231,10 @@ class FibNetlink implements Fib {
     const wanted = own.wantedOf(prefix);
     const isTaken = failure?.reason === 'foreign-route-exists';
     return { state, failure, rival: wanted === null ? null : this.view.rival(prefix, wanted.metric, isTaken) };
+  }
+
+  problem(): string | null {
+    return this.problemText;
   }
 
   failures(): FibFailure[] {
@@ -359,12 +348,13 @@ class FibNetlink implements Fib {
     if (this.resyncTimer !== null) return;
     const sinceLastMs = performance.now() - this.lastResyncAtMs;
     const pauseMs = Math.max(RESYNC_INTERVAL_MS, this.lastResyncTookMs * (1 / RESYNC_TIME_SHARE - 1));
+    const patienceMs = Math.min(RESYNC_DELAY_MS * 2 ** Math.min(this.failedReads, 10), REREAD_LAST_MS);
     this.resyncTimer = setTimeout(
       () => {
         this.resyncTimer = null;
         this.scheduleWork();
       },
-      Math.max(RESYNC_DELAY_MS, pauseMs - sinceLastMs),
+      Math.max(patienceMs, pauseMs - sinceLastMs),
     );
   }
 
@@ -424,10 +414,23 @@ class FibNetlink implements Fib {
     const reason = this.resyncWanted ?? 'requested';
     const waiters = this.resyncWaiters.splice(0);
     this.resyncWanted = null;
-    const errno = await this.readEverything(reason);
+    const needsSockets = this.isBroken || this.failedReads >= REOPEN_AFTER_FAILURES;
+    let problem = needsSockets ? this.open() : null;
+    if (problem === null) {
+      const errno = await this.readEverything(needsSockets ? 'notifications-lost' : reason);
+      if (errno !== 0) problem = `Cannot read the kernel's tables: ${errnoText(errno)}`;
+    }
+    this.tell(problem);
     // Whatever was in the way (say, memory): later may fare better, and until then nothing is certain.
-    if (errno !== 0) this.requestResync('notifications-lost');
+    if (problem !== null) this.requestResync('notifications-lost');
     for (const resolve of waiters) resolve();
+  }
+
+  private tell(problem: string | null): void {
+    this.failedReads = problem === null ? 0 : this.failedReads + 1;
+    if (this.isClosed || problem === this.problemText) return;
+    this.problemText = problem;
+    this.listener.troubled(problem);
   }
 
   /** Reads links, addresses and routes as a whole; the errno of what failed, or 0. */
@@ -439,7 +442,8 @@ class FibNetlink implements Fib {
     if (reason === 'notifications-lost') this.discardNotifications();
     let result: DumpResult = { errno: 0, wasInterrupted: true };
     for (let attempt = 0; attempt < DUMP_ATTEMPTS && result.errno === 0 && result.wasInterrupted; attempt++) {
-      result = await this.scan();
+      if (this.commands === null) break;
+      result = await this.tables.scan(this.commands);
     }
     if (this.isClosed) return 0;
     if (result.errno !== 0) return result.errno;
@@ -450,37 +454,12 @@ class FibNetlink implements Fib {
     this.lastResyncTookMs = this.lastResyncAtMs - startedAtMs;
     this.startAuditTimer();
     this.listener.resynced(reason);
+    // Always changed while it was read: what we have may miss something.
+    if (result.wasInterrupted) this.requestResync('own-routes-disturbed');
     // Before anything is written: what is queued may explain what the scan has shown.
     for (let turn = 0; turn < CATCH_UP_TURNS && this.readNotifications(); turn++) {}
     this.monitor?.startWatching(() => this.readNotifications());
     return 0;
-  }
-
-  private async scan(): Promise<DumpResult> {
-    this.view.beginScan();
-    let wasInterrupted = false;
-    for (const encode of [
-      encodeLinkDump,
-      encodeAddressDump,
-      encodeNextHopDump,
-      (writer: NetlinkWriter, sequence: number) => encodeRouteDump(writer, sequence, FAMILY_IPV4, this.table),
-      (writer: NetlinkWriter, sequence: number) => encodeRouteDump(writer, sequence, FAMILY_IPV6, this.table),
-    ]) {
-      if (this.commands === null) break;
-      this.dumpCount++;
-      const sequence = (DUMP_SEQUENCES | (this.dumpCount & 0xffff)) >>> 0;
-      const result = await dump(this.commands, sequence, encode, (reader) => this.view.scanned(reader));
-      if (encode === encodeNextHopDump) {
-        const hasObjects = result.errno === 0;
-        this.view.objects.isEnabled = this.wantsObjects && hasObjects && showsHopsOfObjects();
-        this.view.objects.endObjects();
-        // Before Linux 5.3 there are none.
-        if (result.errno === EOPNOTSUPP || result.errno === EINVAL) continue;
-      }
-      if (result.errno !== 0) return result;
-      wasInterrupted ||= result.wasInterrupted;
-    }
-    return { errno: 0, wasInterrupted };
   }
 
   /** Applies what has arrived, up to a limit; true when there may be more. */
@@ -491,9 +470,11 @@ class FibNetlink implements Fib {
       if (length === -EINTR) continue;
       if (length === -EAGAIN) return false;
       if (length < 0) {
-        // ENOBUFS: the queue overflowed. Anything else is as good a reason to distrust what we know.
+        // ENOBUFS: the queue overflowed. Anything else is as good a reason to distrust what we know, and the socket.
         this.requestResync('notifications-lost');
         if (length === -ENOBUFS) continue;
+        this.isBroken = true;
+        this.monitor.stopWatching();
         return false;
       }
       this.reader.open(this.monitor.received, length);
@@ -507,13 +488,5 @@ class FibNetlink implements Fib {
       const length = this.monitor?.receiveNow() ?? -EAGAIN;
       if (length < 0 && length !== -ENOBUFS && length !== -EINTR) return;
     }
-  }
-}
-
-function showsHopsOfObjects(): boolean {
-  try {
-    return readFileSync(COMPATIBILITY_FILE, 'utf8').trim() === '1';
-  } catch {
-    return false;
   }
 }

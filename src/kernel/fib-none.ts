@@ -30,6 +30,7 @@ export function createFibNone(): Fib {
     resync: () => Promise.resolve(),
     settled: () => Promise.resolve(),
     status: () => ({ state: 'installed', failure: null, rival: null }),
+    problem: () => null,
     failures: () => [],
     links: () => [],
     addresses: () => [],

@@ -110,6 +110,8 @@ export interface KernelListener {
   routeLost(route: KernelRoute): void;
   routeFailed(failure: FibFailure): void;
   routeDisturbed(disturbance: RouteDisturbance): void;
+  /** The kernel's tables cannot be read, and nothing is written meanwhile: why. Null: they can be read again. */
+  troubled(problem: string | null): void;
   /** The kernel's tables were read as a whole and compared; the differences have been told before this. */
   resynced(reason: ResyncReason): void;
 }
@@ -171,6 +173,8 @@ export interface Fib extends FibSink, FibServices {
   settled(): Promise<void>;
   /** How the wanted route of a prefix is doing; says `installed` of prefixes that are not wanted. */
   status(prefix: Prefix): FibRouteStatus;
+  /** Why the kernel's tables cannot be read at the moment; null: they can. */
+  problem(): string | null;
   /** Wanted routes that are not in the kernel. */
   failures(): FibFailure[];
   links(): KernelLink[];

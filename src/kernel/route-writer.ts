@@ -33,7 +33,7 @@ import {
 import { decodeError, type NetlinkError, NetlinkReader, NetlinkWriter } from './netlink/message.ts';
 import { encodeNextHop, encodeNextHopDeletion, encodeNextHopGroup, nextHopMessageOctets } from './netlink/next-hop.ts';
 import { encodeRoute, type RouteOwner, routeMessageOctets } from './netlink/route.ts';
-import type { NetlinkSocket } from './netlink/socket.ts';
+import type { NetlinkPort } from './netlink/socket.ts';
 import { groupMembers, type NextHopObjects, type ObjectChange, ObjectRoute } from './next-hop-objects.ts';
 import { LEFTOVERS_PER_PLAN, type OwnRoutes } from './own-routes.ts';
 import type { Operation, RouteContent } from './route-plan.ts';
@@ -45,8 +45,8 @@ const SEQUENCE_MASK = 0x7fffffff;
 const BATCH_OCTETS = 60 * 1024;
 /** Room for the largest plan of one prefix: three requests with 256 hops each, sixteen leftovers to delete, objects. */
 const PLAN_OCTETS = (3 + LEFTOVERS_PER_PLAN) * routeMessageOctets(256) + 258 * nextHopMessageOctets(1);
-/** What the writer needs of a NetlinkSocket; tests put errors in between. */
-export type RequestSocket = Pick<NetlinkSocket, 'send' | 'receiveNow' | 'received'>;
+/** What the writer needs of a socket. */
+export type RequestSocket = Pick<NetlinkPort, 'send' | 'receiveNow' | 'received'>;
 
 const REASONS: ReadonlyMap<number, FibFailureReason> = new Map([
   [EEXIST, 'foreign-route-exists'],

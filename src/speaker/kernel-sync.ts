@@ -154,6 +154,11 @@ export class KernelSync implements KernelListener {
     this.#kernelLog.disturbed(disturbance);
   }
 
+  troubled(problem: string | null): void {
+    if (problem === null) this.#log.info('KERNEL_TROUBLE', {}, "the kernel's tables can be read again");
+    else this.#log.error('KERNEL_TROUBLE', {}, `${problem}; no routes are written until it works again`);
+  }
+
   resynced(reason: ResyncReason): void {
     // From time to time, for nothing in particular: what it finds has lines of its own.
     this.#log[reason === 'periodic' ? 'debug' : 'info'](

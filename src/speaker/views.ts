@@ -58,12 +58,15 @@ export class SpeakerViews {
       prefixes: core?.rib.prefixes[family].count ?? 0,
       paths: core?.rib.paths[family].count ?? 0,
     });
-    const failures = speaker.listenFailures.map((message) => ({
-      resource: 'listen',
+    const condition = (resource: string) => (message: string) => ({
+      resource,
       field: '',
       message,
       severity: 'error' as const,
-    }));
+    });
+    const failures = speaker.listenFailures.map(condition('listen'));
+    const kernelProblem = core?.fib.problem() ?? null;
+    if (kernelProblem !== null) failures.push(condition('kernel')(kernelProblem));
     return {
       version: speaker.version,
       nodeName: running?.nodeName ?? null,

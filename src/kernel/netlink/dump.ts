@@ -6,7 +6,7 @@
 
 import { EINTR, ENOENT, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR } from './constants.ts';
 import { decodeError, NetlinkReader, NetlinkWriter } from './message.ts';
-import type { NetlinkSocket } from './socket.ts';
+import type { NetlinkPort } from './socket.ts';
 
 /** How a dump ended: whole, changed while it was read (worth reading again), or an errno. */
 export interface DumpResult {
@@ -16,7 +16,7 @@ export interface DumpResult {
 
 /** Sends one dump request and hands every message of the answer to `onMessage`. The socket must be idle. */
 export async function dump(
-  socket: NetlinkSocket,
+  socket: Pick<NetlinkPort, 'send' | 'receive' | 'received'>,
   sequence: number,
   encodeRequest: (writer: NetlinkWriter, sequence: number) => void,
   onMessage: (reader: NetlinkReader) => void,

@@ -32,6 +32,20 @@ export interface NetlinkSocketOptions {
   readonly receiveBufferOctets: number;
 }
 
+/** What others use of a socket. */
+export type NetlinkPort = Pick<
+  NetlinkSocket,
+  | 'port'
+  | 'received'
+  | 'ignoreNotificationsOf'
+  | 'startWatching'
+  | 'stopWatching'
+  | 'receiveNow'
+  | 'receive'
+  | 'send'
+  | 'close'
+>;
+
 /** One rtnetlink socket. At most one asynchronous call may be under way. */
 export class NetlinkSocket {
   /** Address of this socket, which the kernel puts into notifications of what it caused. */

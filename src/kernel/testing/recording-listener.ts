@@ -30,6 +30,7 @@ export function recordingListener(): RecordingListener {
       void lines.push(`failed ${formatPrefix(prefix)} ${reason} (${message})`),
     routeDisturbed: ({ prefix, kind, other }) =>
       void lines.push(`disturbed ${formatPrefix(prefix)} ${kind}${other === null ? '' : `: ${describeRoute(other)}`}`),
+    troubled: (text) => void lines.push(text === null ? 'no trouble any more' : `trouble: ${text}`),
     resynced: (reason) => void lines.push(`resynced ${reason}`),
   };
 }
