@@ -12,9 +12,12 @@ import type { ApiServer } from './api/server.ts';
 import { clearSocketPath } from './api/socket-file.ts';
 import type { ApiSource } from './api/source.ts';
 import { refusedTcp, type TcpOptions } from './api/tcp-options.ts';
-import { formatDiagnostic } from './config/diagnose.ts';
+import { EchoLog } from './bird-socket/echo-log.ts';
+import type { BirdSocketSettings } from './bird-socket/settings.ts';
+import type { BirdSockets } from './bird-socket/sockets.ts';
+import { type Diagnostic, formatDiagnostic } from './config/diagnose.ts';
 import { type ApiPlaces, loadStandAlone } from './config/load.ts';
-import { createLog, type Log, type LogLevel } from './log/log.ts';
+import { createLog, type LogLevel } from './log/log.ts';
 import type { MonitorSettings } from './monitor/settings.ts';
 import { type RestartSettings, stateFilePath } from './restart-settings.ts';
 import { systemClock } from './speaker/clock.ts';
@@ -35,6 +38,7 @@ export interface DaemonOptions {
   readonly kernelBackend: 'netlink' | 'none' | null;
   readonly restart: RestartSettings;
   readonly monitor: MonitorSettings;
+  readonly birdSockets: BirdSocketSettings;
 }
 
 const EXIT_FAILED = 1;
@@ -42,7 +46,7 @@ const EXIT_CONFIGURATION = 2;
 
 /** Runs until a signal ends it; resolves to the exit status. */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
-  const log = createLog(options.logLevel ?? 'info');
+  const log = new EchoLog(createLog(options.logLevel ?? 'info'), options.logLevel ?? 'info');
   const speaker = new Speaker({
     log,
     clock: systemClock,
@@ -61,14 +65,21 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
 
 class Daemon {
   readonly #options: DaemonOptions;
-  readonly #log: Log;
+  readonly #log: EchoLog;
   readonly #speaker: Speaker;
   #server: ApiServer | null = null;
-  #reload: (() => Promise<void>) | null = null;
+  #birdSockets: BirdSockets | null = null;
+  #end: (mode: 'silent' | 'administrative') => void = () => {};
+  /** Reads the configuration again; what is wrong with it, in lines for people. */
+  #reload: (() => Promise<readonly string[]>) | null = null;
+  /** What a signal does instead of `#reload`. */
+  #hangup: (() => void) | null = null;
+  /** As `#reload`, but nothing changes. */
+  #check: () => Promise<readonly string[]> = () => Promise.resolve([]);
   #stopSource: (() => Promise<void>) | null = null;
   #monitorServer: Server | null = null;
 
-  constructor(options: DaemonOptions, log: Log, speaker: Speaker) {
+  constructor(options: DaemonOptions, log: EchoLog, speaker: Speaker) {
     this.#options = options;
     this.#log = log;
     this.#speaker = speaker;
@@ -76,13 +87,16 @@ class Daemon {
 
   async run(): Promise<number> {
     const ended = new Promise<'silent' | 'administrative'>((resolve) => {
+      this.#end = resolve;
       process.on('SIGTERM', () => resolve(this.#options.restart.onSigterm === 'restart' ? 'silent' : 'administrative'));
       process.on('SIGINT', () => resolve('administrative'));
     });
+    process.on('SIGUSR1', () => this.#dump());
     process.on('SIGHUP', () => {
       this.#log.info('RELOAD', {}, 'SIGHUP: reading the configuration again');
       void this.#server?.reload();
-      void this.#reload?.();
+      if (this.#hangup === null) void this.#reload?.();
+      else this.#hangup();
     });
     const status = await this.#start();
     if (status !== 0) return status;
@@ -90,7 +104,7 @@ class Daemon {
     this.#log.info('STOPPING', { mode }, mode === 'silent' ? 'ending, peers keep our routes' : 'closing all sessions');
     await this.#stopSource?.();
     await this.#speaker.shutdown(mode);
-    await this.#server?.close();
+    await Promise.all([this.#server?.close(), this.#birdSockets?.close()]);
     this.#monitorServer?.close();
     this.#monitorServer?.closeAllConnections();
     return 0;
@@ -105,6 +119,28 @@ class Daemon {
       case 'datastore':
         return this.#startDatastore();
     }
+  }
+
+  /** They open when a first configuration is in force, which may be long after the start. */
+  async #openBirdSockets(configurationName: string, isFollowed: boolean): Promise<void> {
+    const settings = this.#options.birdSockets;
+    if (settings.paths.every((path) => path === null)) return;
+    const { BirdSockets } = await import('./bird-socket/sockets.ts');
+    this.#birdSockets = new BirdSockets(this.#speaker, this.#log, settings, {
+      configurationName,
+      isFollowed,
+      reload: () => this.#reload?.() ?? Promise.resolve([]),
+      check: () => this.#check(),
+      shutdown: () => this.#end('administrative'),
+      dump: () => this.#dump(),
+    });
+    await this.#birdSockets.open();
+  }
+
+  /** What is known, in the log. */
+  #dump(): void {
+    this.#log.info('DUMP', { ...this.#speaker.status() }, 'status');
+    for (const peer of this.#speaker.peers()) this.#log.info('DUMP', { ...peer, peer: peer.name }, 'peer');
   }
 
   async #openApi(path: string, fromFile: ApiPlaces | null = null): Promise<boolean> {
@@ -185,22 +221,36 @@ class Daemon {
       await this.#speaker.shutdown('silent');
       return EXIT_FAILED;
     }
+    const problemsOf = (diagnostics: readonly Diagnostic[]): readonly string[] =>
+      diagnostics.map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`);
+    this.#check = async () => {
+      try {
+        const { result } = await read();
+        return result.ok ? [] : problemsOf(result.diagnostics);
+      } catch (error) {
+        return [error instanceof Error ? error.message : String(error)];
+      }
+    };
     this.#reload = async () => {
       try {
         const { text, result } = await read();
         if (result.ok) {
           await this.#speaker.apply(this.#adjusted(result.desired));
-          return;
+          return [];
         }
         for (const diagnostic of result.diagnostics) {
           const { file, line, column, field } = diagnostic;
           this.#log.error('CONFIG_REFUSED', { file, line, column, field }, formatDiagnostic(diagnostic, text));
         }
         this.#speaker.setSourceStatus(false, `${result.diagnostics.length} mistakes in ${path}, nothing was changed`);
+        return problemsOf(result.diagnostics);
       } catch (error) {
-        this.#log.error('CONFIG_REFUSED', { file: path }, error instanceof Error ? error.message : String(error));
+        const message = error instanceof Error ? error.message : String(error);
+        this.#log.error('CONFIG_REFUSED', { file: path }, message);
+        return [message];
       }
     };
+    await this.#openBirdSockets(path, false);
     return 0;
   }
 
@@ -231,7 +281,18 @@ class Daemon {
         if (this.#server !== null) process.exit(this.#startFailed(reason));
       },
     });
-    this.#reload = async () => follower.reloadSoon();
+    this.#hangup = () => follower.reloadSoon();
+    this.#reload = async () => {
+      const result = await follower.reload();
+      return 'errors' in result ? result.errors.map((error) => error.split('\n', 1)[0]) : [];
+    };
+    this.#check = async () => {
+      const { formatBirdErrors, readBirdConfig } = await import('./bird-config/check.ts');
+      const result = readBirdConfig(follower.files);
+      return result.ok ? [] : formatBirdErrors(result).map((error) => error.split('\n', 1)[0]);
+    };
+    const names = [files.ipv4, files.ipv6].filter((path) => path !== null);
+    void this.#openBirdSockets(names.join(', '), false);
     this.#stopSource = async () => follower.stop();
     await follower.start();
     if (ended.failure !== '') {
@@ -273,7 +334,11 @@ class Daemon {
       log: this.#log,
       speaker: this.#speaker,
     });
-    this.#reload = () => follower.rescan();
+    this.#reload = async () => {
+      await follower.rescan();
+      return [];
+    };
+    void this.#openBirdSockets(`datastore of ${node}`, true);
     this.#stopSource = () => follower.stop();
     const failure = await follower.start();
     return failure === null ? 0 : this.#startFailed(failure);

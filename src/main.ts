@@ -40,6 +40,10 @@ const OPTIONS = {
   'api-token-file': { type: 'string' },
   'api-read-token-file': { type: 'string' },
   'on-sigterm': { type: 'string' },
+  'bird-socket': { type: 'string' },
+  'bird6-socket': { type: 'string' },
+  'bird-dialect': { type: 'string' },
+  'bird-timeformat': { type: 'string' },
   'state-file': { type: 'string' },
   'monitor-listen': { type: 'string' },
   peers: { type: 'string' },
@@ -72,6 +76,10 @@ const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]
     'on-sigterm',
     'state-file',
     'monitor-listen',
+    'bird-socket',
+    'bird6-socket',
+    'bird-dialect',
+    'bird-timeformat',
     ...API_OPTIONS,
   ],
   check: ['config', 'bird-config', 'bird6-config', 'policies', 'json'],
@@ -201,13 +209,30 @@ async function apiPlaces(values: Values): Promise<{ socketGroup: string | null; 
   return { socketGroup: env.PEREGRINE_SOCKET_GROUP || null, apiTcp };
 }
 
+/** By family: whether this process stands in for Calico's bird or bird6. */
+function calicoFamilies(values: Values): [boolean, boolean] {
+  if (values.config !== undefined) return [false, false];
+  const [ipv4, ipv6] = [values['bird-config'] !== undefined, values['bird6-config'] !== undefined];
+  return ipv4 || ipv6 ? [ipv4, ipv6] : [true, true];
+}
+
 async function run(values: Values, positionals: readonly string[]): Promise<number> {
   only(positionals, 1, 'run --config FILE, run --bird-config FILE, or run --node NAME --datastore DATASTORE');
   const { restartSettings } = await import('./restart-settings.ts');
   const restart = restartSettings(values, process.env);
   if (typeof restart === 'string') throw new UsageError(restart);
+  const { birdSocketSettings } = await import('./bird-socket/settings.ts');
+  const given = {
+    birdSocket: values['bird-socket'] ?? null,
+    bird6Socket: values['bird6-socket'] ?? null,
+    dialect: values['bird-dialect'] ?? null,
+    timeStyle: values['bird-timeformat'] ?? null,
+  };
+  const birdSockets = birdSocketSettings(given, process.env, calicoFamilies(values));
+  if ('problem' in birdSockets) throw new UsageError(birdSockets.problem);
   const common = {
     restart,
+    birdSockets,
     socketPath: values.socket ?? null,
     logLevel: logLevel(values),
     routerId: values['router-id'] ?? null,

@@ -54,6 +54,8 @@ Options
   --state-file PATH run: restart file (default: beside the control socket; PEREGRINE_STATE_FILE), or none
   --monitor-listen [ADDRESS:]PORT
                     run: also serve /metrics, /live and /ready there (docs/monitoring.md)
+  --bird-socket PATH, --bird6-socket PATH, --bird-dialect 1.6|2, --bird-timeformat short|long
+                    run: BIRD's control sockets (docs/bird-socket.md); with --node on in /var/run/calico
   --version, --help
 
 Environment with --node, as calico-node has it: CALICO_ROUTER_ID, NAMESPACE, USE_POD_CIDR, CALICO_K8S_NODE_REF,
@@ -61,7 +63,8 @@ CALICO_ADVERTISE_CLUSTER_IPS, CALICO_ENDPOINT_STATUS_PATH_PREFIX. Our own: PEREG
 3.33: docs/felix-generation.md), PEREGRINE_MISSING_PASSWORD (unauthenticated, withhold: docs/differences.md),
 PEREGRINE_NEXT_HOP_OBJECTS (off, auto: docs/adr/0009-next-hop-objects.md).
 
-Signals of a running daemon: SIGHUP reads the configuration again. SIGTERM ends the process without telling the
+Signals of a running daemon: SIGHUP reads the configuration again, SIGUSR1 writes what is
+known to the log. SIGTERM ends the process without telling the
 peers, so that graceful restart keeps the routes (but see --on-sigterm). SIGINT (Ctrl-C) closes all sessions with Cease / Administrative
 Shutdown and ends it. Kernel routes stay in both cases.
 

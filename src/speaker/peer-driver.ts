@@ -72,6 +72,10 @@ export class PeerDriver implements ConnectionOwner {
   session: NegotiatedSession | null = null;
   stateSinceMs: number;
   lastError: PeerError | null = null;
+  /** Wall-clock time since when the peer is stopped, trying or established, whichever it is. */
+  protocolSinceWallMs: number;
+  /** The last text that came with a Cease (RFC 9003), ours or the peer's. */
+  lastCommunication: string | null = null;
   messagesReceived = 0;
   messagesSent = 0;
   updatesReceived = 0;
@@ -99,6 +103,7 @@ export class PeerDriver implements ConnectionOwner {
     this.#host = host;
     this.state = createPeer(config, localRestart);
     this.stateSinceMs = host.clock.nowMs();
+    this.protocolSinceWallMs = host.clock.wallMs();
     this.#timers = new PeerTimers(host.clock, (timer) => this.#timerExpired(timer));
   }
 
@@ -118,12 +123,37 @@ export class PeerDriver implements ConnectionOwner {
     return this.#octetsSentBefore + (this.connection?.octetsSent ?? 0);
   }
 
+  get #phase(): 'stopped' | 'trying' | 'established' {
+    if (this.session !== null) return 'established';
+    return this.state.isStarted ? 'trying' : 'stopped';
+  }
+
+  /** Whole seconds until the timer ends; null when it does not run. */
+  timerLeftSeconds(timer: Timer): number | null {
+    const leftMs = this.#timers.leftMs(timer);
+    return leftMs === null ? null : Math.ceil(leftMs / 1000);
+  }
+
+  /** Until the session's hold time is over, if nothing more comes; null: no session, or no hold time. */
+  get holdLeftSeconds(): number | null {
+    if (this.session === null || this.session.holdTimeSeconds === 0) return null;
+    const endMs = this.#lastReceivedMs + this.session.holdTimeSeconds * 1000;
+    return Math.max(0, Math.ceil((endMs - this.#host.clock.nowMs()) / 1000));
+  }
+
+  get keepaliveLeftSeconds(): number | null {
+    return this.connection === null
+      ? null
+      : this.timerLeftSeconds({ name: 'keepalive', connectionId: this.connection.id });
+  }
+
   /** Events that arise while one is being worked off wait for their turn: `step` is never re-entered. */
   dispatch(event: Event): void {
     this.#queue.push(event);
     if (this.#isStepping) return;
     this.#isStepping = true;
     const before = this.fsmState;
+    const phase = this.#phase;
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
         const { state, actions } = step(this.state, next);
@@ -133,6 +163,7 @@ export class PeerDriver implements ConnectionOwner {
     } finally {
       this.#isStepping = false;
     }
+    if (this.#phase !== phase) this.protocolSinceWallMs = this.#host.clock.wallMs();
     if (this.fsmState !== before) {
       this.stateSinceMs = this.#host.clock.nowMs();
       this.#host.log.debug('PEER_STATE', { peer: this.name, from: before, to: this.fsmState }, 'session state');
@@ -388,6 +419,7 @@ export class PeerDriver implements ConnectionOwner {
   }
 
   #noteError(reason: DownReason): void {
+    if (reason.communication !== null) this.lastCommunication = reason.communication;
     this.lastError = { atWallMs: this.#host.clock.wallMs(), reason };
   }
 

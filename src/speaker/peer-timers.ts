@@ -6,7 +6,7 @@ import type { Clock, TimerHandle } from './clock.ts';
 export class PeerTimers {
   readonly #clock: Clock;
   readonly #expired: (timer: Timer) => void;
-  readonly #running = new Map<string, TimerHandle>();
+  readonly #running = new Map<string, { readonly handle: TimerHandle; readonly endsAtMs: number }>();
 
   constructor(clock: Clock, expired: (timer: Timer) => void) {
     this.#clock = clock;
@@ -21,22 +21,28 @@ export class PeerTimers {
 
   startMs(timer: Timer, milliseconds: number): void {
     const key = timerKey(timer);
-    this.#running.get(key)?.cancel();
+    this.#running.get(key)?.handle.cancel();
     const handle = this.#clock.setTimer(milliseconds, () => {
       this.#running.delete(key);
       this.#expired(timer);
     });
-    this.#running.set(key, handle);
+    this.#running.set(key, { handle, endsAtMs: this.#clock.nowMs() + milliseconds });
   }
 
   stop(timer: Timer): void {
     const key = timerKey(timer);
-    this.#running.get(key)?.cancel();
+    this.#running.get(key)?.handle.cancel();
     this.#running.delete(key);
   }
 
+  /** Milliseconds until the timer ends; null when it does not run. */
+  leftMs(timer: Timer): number | null {
+    const running = this.#running.get(timerKey(timer));
+    return running === undefined ? null : Math.max(0, running.endsAtMs - this.#clock.nowMs());
+  }
+
   stopAll(): void {
-    for (const handle of this.#running.values()) handle.cancel();
+    for (const { handle } of this.#running.values()) handle.cancel();
     this.#running.clear();
   }
 }

@@ -169,6 +169,11 @@ export class Reachability {
     return this.#routes.values();
   }
 
+  /** The foreign route of exactly this prefix. */
+  route(prefix: Prefix): KernelRoute | undefined {
+    return this.#routes.get(routeKey(prefix));
+  }
+
   link(index: number): KernelLink | undefined {
     return this.#links.get(index);
   }

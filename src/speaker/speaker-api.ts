@@ -80,7 +80,8 @@ export class SpeakerApi implements ApiSource {
     return running === null ? NOTHING_RUNS : differentPasswords(running, question);
   }
 
-  act(name: string, action: PeerAction): DoneView | ApiRefusal {
+  /** @param text for the peer, with `reset` and `disable` (RFC 9003) */
+  act(name: string, action: PeerAction, text: string | null = null): DoneView | ApiRefusal {
     const driver = this.#speaker.drivers.get(name);
     const { core } = this.#speaker;
     if (driver === undefined || core === null) return noPeer(name, this.#speaker);
@@ -103,11 +104,11 @@ export class SpeakerApi implements ApiSource {
         core.schedule();
         return { done: `sending all routes to ${name} again` };
       case 'reset':
-        driver.dispatch({ type: 'reset', cause: 'reset', text: null, restartAfterSeconds: null });
+        driver.dispatch({ type: 'reset', cause: 'reset', text, restartAfterSeconds: null });
         return { done: `reset the session with ${name}` };
       case 'disable':
         driver.isDisabled = true;
-        driver.dispatch({ type: 'stop', cause: 'shutdown', text: null, silent: false });
+        driver.dispatch({ type: 'stop', cause: 'shutdown', text, silent: false });
         return { done: `disabled ${name} until it is enabled again or the daemon restarts` };
       case 'enable':
         driver.isDisabled = false;

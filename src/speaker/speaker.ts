@@ -61,12 +61,18 @@ export class Speaker implements PeerHost {
   desiredRevision = '';
   desiredConditions: readonly Condition[] = [];
   source = { kind: '', inSync: false, detail: 'starting' };
+  /** When each state that was in force came; one that comes back has the time that it had. */
+  readonly #loadedAt = new WeakMap<DesiredState, number>();
+  /** Resolves when a first configuration is in force. */
+  readonly started: Promise<void>;
+  #begun: () => void = () => {};
   /** Addresses that could not be listened on. */
   listenFailures: readonly string[] = [];
   readonly #listeners: Listeners;
   readonly views: SpeakerViews;
   #memory: RestartMemory = NO_MEMORY;
-  readonly #deferralSeconds: number;
+  /** How long a recovery after a restart may take. */
+  readonly deferralSeconds: number;
   #recovery: Recovery | null = null;
   readonly bfd: PeerBfd;
   /** Made when it is asked for; null after peers have changed. */
@@ -79,10 +85,13 @@ export class Speaker implements PeerHost {
     this.clock = options.clock;
     this.inputTurns = new InputTurns(options.clock);
     this.version = options.version;
-    this.#deferralSeconds = options.deferralSeconds ?? DEFERRAL_SECONDS;
+    this.deferralSeconds = options.deferralSeconds ?? DEFERRAL_SECONDS;
     this.startedWallMs = options.clock.wallMs();
     this.startedMs = options.clock.nowMs();
     this.convergence = new Convergence(options.clock);
+    this.started = new Promise((resolve) => {
+      this.#begun = resolve;
+    });
     this.#listeners = new Listeners(this.log, this.clock, (address) => this.#peerAt(address));
     this.bfd = new PeerBfd({ log: this.log, clock: this.clock, driverOf: (name) => this.drivers.get(name) });
     this.views = new SpeakerViews(this);
@@ -91,6 +100,11 @@ export class Speaker implements PeerHost {
   /** What an earlier life left, and where what the next one should know is kept; before the start. */
   useMemory(memory: RestartMemory): void {
     this.#memory = memory;
+  }
+
+  /** Wall-clock time at which the configuration in force was read. */
+  get reconfiguredWallMs(): number {
+    return (this.running === null ? undefined : this.#loadedAt.get(this.running)) ?? this.startedWallMs;
   }
 
   setSource(kind: string): void {
@@ -117,12 +131,13 @@ export class Speaker implements PeerHost {
     }
     this.core = core;
     this.running = nothing(desired);
-    this.#recovery = new Recovery(this.clock, this.log, core, this.#memory, this.#deferralSeconds, () =>
+    this.#recovery = new Recovery(this.clock, this.log, core, this.#memory, this.deferralSeconds, () =>
       this.drivers.values(),
     );
     await this.#applyAll(desired);
     if (this.source.kind.startsWith('file:')) this.setSourceStatus(true, '');
     this.#recovery.begin();
+    this.#begun();
     return null;
   }
 
@@ -154,6 +169,7 @@ export class Speaker implements PeerHost {
     this.#recovery?.peersChanged();
     core.regroup(regroup);
     this.running = desired;
+    if (!this.#loadedAt.has(desired)) this.#loadedAt.set(desired, this.clock.wallMs());
     this.log.setLevel(desired.logLevel);
     this.listenFailures = await this.#listeners.apply(desired.listen, desired.peers);
     this.bfd.apply(desired.peers);

@@ -1,0 +1,75 @@
+/**
+ * The log with ears: sessions of the control socket that asked for `echo` hear its lines, and `debug` of protocols makes
+ * it say more until it is switched off again.
+ */
+
+import type { Log, LogLevel } from '../log/log.ts';
+
+export type EchoClass = LogLevel;
+
+export type EchoListener = (level: EchoClass, message: string) => void;
+
+export class EchoLog implements Log {
+  readonly #inner: Log;
+  readonly #listeners = new Set<EchoListener>();
+  readonly #debugged = new Set<string>();
+  #level: LogLevel = 'info';
+
+  constructor(inner: Log, level: LogLevel = 'info') {
+    this.#inner = inner;
+    this.#level = level;
+  }
+
+  listen(listener: EchoListener): void {
+    this.#listeners.add(listener);
+  }
+
+  unlisten(listener: EchoListener): void {
+    this.#listeners.delete(listener);
+  }
+
+  /** Switches debugging of protocols on or off. */
+  setDebugged(names: readonly string[], isOn: boolean): void {
+    for (const name of names) {
+      if (isOn) this.#debugged.add(name);
+      else this.#debugged.delete(name);
+    }
+    this.#inner.setLevel(this.#effective);
+  }
+
+  debug(msgid: string, fields: object, message: string): void {
+    this.#inner.debug(msgid, fields, message);
+    if (this.#effective === 'debug') this.#tell('debug', fields, message);
+  }
+
+  info(msgid: string, fields: object, message: string): void {
+    this.#inner.info(msgid, fields, message);
+    this.#tell('info', fields, message);
+  }
+
+  warn(msgid: string, fields: object, message: string): void {
+    this.#inner.warn(msgid, fields, message);
+    this.#tell('warn', fields, message);
+  }
+
+  error(msgid: string, fields: object, message: string): void {
+    this.#inner.error(msgid, fields, message);
+    this.#tell('error', fields, message);
+  }
+
+  setLevel(level: LogLevel): void {
+    this.#level = level;
+    this.#inner.setLevel(this.#effective);
+  }
+
+  get #effective(): LogLevel {
+    return this.#debugged.size > 0 ? 'debug' : this.#level;
+  }
+
+  #tell(level: EchoClass, fields: object, message: string): void {
+    if (this.#listeners.size === 0) return;
+    const peer = Reflect.get(fields, 'peer');
+    const text = typeof peer === 'string' ? `${peer}: ${message}` : message;
+    for (const listener of this.#listeners) listener(level, text);
+  }
+}
