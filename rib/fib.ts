@@ -18,6 +18,7 @@ import type { PathRow, PathTable } from './paths.ts';
 import type { PeerTable } from './peer-table.ts';
 import { type CompiledPolicy, VERDICT_ACCEPT } from './policy/compiled.ts';
 import { EvaluationContext, evaluate } from './policy/evaluate.ts';
+import { explainPolicy, type PolicyExplanation } from './policy/explain.ts';
 import type { PrefixConsumer } from './prefix-consumer.ts';
 import type { PrefixHandle, PrefixTable } from './prefix-table.ts';
 import {
@@ -177,6 +178,19 @@ export class FibDesired implements PrefixConsumer {
     this.#entries.retain(wanted);
     this.#entries.release(wanted);
     return INSTALLED;
+  }
+
+  /** How the kernel policy decides about the best path of the prefix; null: it is not asked. Slow. */
+  explainPolicy(family: FamilyIndex, prefix: PrefixHandle): PolicyExplanation | null {
+    const reason = this.explain(family, prefix);
+    const options = this.#options;
+    if (
+      options === null ||
+      (reason !== INSTALLED && reason !== NOT_INSTALLED_POLICY && reason !== NOT_INSTALLED_NEXT_HOP)
+    )
+      return null;
+    // The evaluation is still loaded with the best path.
+    return explainPolicy(options.policies[family], this.#evaluation);
   }
 
   /** True when there was something to hand out. */

@@ -30,6 +30,7 @@ import {
   VERDICT_ACCEPT,
 } from './policy/compiled.ts';
 import { carriesCommunity, EvaluationContext, evaluate } from './policy/evaluate.ts';
+import { explainPolicy, type PolicyExplanation } from './policy/explain.ts';
 import { type Policy, REJECT_ALL } from './policy/policy.ts';
 import type { ImportPeer, ImportPolicy, PolicyCompiler } from './policy-hook.ts';
 import { SetCache } from './set-cache.ts';
@@ -136,13 +137,8 @@ class PeerImportPolicy implements ImportPolicy {
       this.#context.statement = (cache.detail >>> 16) - 1;
       return cache.value;
     }
+    this.#load(a, b, c, d, length, set);
     const context = this.#context;
-    context.a = a;
-    context.b = b;
-    context.c = c;
-    context.d = d;
-    context.length = length;
-    context.set = set;
     const verdict = evaluate(this.#policy, context);
     this.preference = verdict === VERDICT_ACCEPT ? context.preference : -1;
     if (!this.#isCacheable) {
@@ -155,6 +151,21 @@ class PeerImportPolicy implements ImportPolicy {
     const value = verdict === VERDICT_ACCEPT ? this.#edit() : 0;
     cache.put(set, this.#tag, 0, value, ((context.statement + 1) << 16) | (this.preference + 1));
     return value;
+  }
+
+  explain(a: number, b: number, c: number, d: number, length: number, set: SetHandle): PolicyExplanation {
+    this.#load(a, b, c, d, length, set);
+    return explainPolicy(this.#policy, this.#context);
+  }
+
+  #load(a: number, b: number, c: number, d: number, length: number, set: SetHandle): void {
+    const context = this.#context;
+    context.a = a;
+    context.b = b;
+    context.c = c;
+    context.d = d;
+    context.length = length;
+    context.set = set;
   }
 
   /** The set that the accepted route goes on with: the same one when nothing changes. */

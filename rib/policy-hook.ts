@@ -8,6 +8,7 @@ import type { FamilyIndex } from '../bgp/family.ts';
 import type { SetHandle } from './attribute-store.ts';
 import type { PeerPolicyConfig } from './peer-policy.ts';
 import type { PeerIndex } from './peer-table.ts';
+import type { PolicyExplanation } from './policy/explain.ts';
 
 /** A peer's import policy of one family, compiled. One per (peer, family); evaluation is not re-entrant. */
 export interface ImportPolicy {
@@ -19,6 +20,8 @@ export interface ImportPolicy {
   readonly statement: string;
   /** The set to use, possibly a new one made through the store with reference count 0, or 0: rejected. */
   evaluate(a: number, b: number, c: number, d: number, length: number, set: SetHandle): SetHandle;
+  /** How it decides about the route, statement by statement; null: it has none. Slow. */
+  explain(a: number, b: number, c: number, d: number, length: number, set: SetHandle): PolicyExplanation | null;
 }
 
 /** What a compiler of import policies is told about the peer. */
@@ -42,4 +45,5 @@ export const ACCEPT_ALL_IMPORT: ImportPolicy = {
   preference: -1,
   statement: '',
   evaluate: (_a, _b, _c, _d, _length, set) => set,
+  explain: () => null,
 };

@@ -86,6 +86,7 @@ const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]
   derive: ['bird-config', 'bird6-config', 'node', 'datastore', 'router-id', 'policies', 'json'],
   plan: ['node', 'from', 'to', 'router-id', 'socket', 'json'],
   show: ['socket', 'json', 'longest', 'family'],
+  explain: ['socket', 'json'],
   peer: ['socket', 'json'],
   ready: ['socket', 'json', 'peers'],
   live: ['socket', 'json'],
@@ -312,6 +313,41 @@ async function show(values: Values, positionals: readonly string[]): Promise<num
   }
 }
 
+async function explain(values: Values, positionals: readonly string[]): Promise<number> {
+  const [, what, subject = '', peer = ''] = positionals;
+  const cli = await import('./cli/explain.ts');
+  const options = {
+    socketPath: values.socket ?? DEFAULT_CONTROL_SOCKET,
+    json: values.json ?? false,
+    write: (text: string) => void process.stdout.write(text),
+  };
+  const prefix = `prefix=${encodeURIComponent(subject)}`;
+  switch (what) {
+    case 'route':
+      only(positionals, 3, 'explain route PREFIX');
+      await cli.explain(options, `/v1/explain/route?${prefix}`, cli.formatRouteExplanation);
+      return 0;
+    case 'advertised': {
+      only(positionals, 4, 'explain advertised PREFIX PEER');
+      const path = `/v1/explain/advertised/${encodeURIComponent(peer)}?${prefix}`;
+      await cli.explain(options, path, cli.formatAdvertisedExplanation);
+      return 0;
+    }
+    case 'kernel':
+      only(positionals, 3, 'explain kernel PREFIX');
+      await cli.explain(options, `/v1/explain/kernel?${prefix}`, cli.formatKernelExplanation);
+      return 0;
+    case 'peer':
+      only(positionals, 3, 'explain peer PEER');
+      await cli.explain(options, `/v1/explain/peer/${encodeURIComponent(subject)}`, cli.formatPeerExplanation);
+      return 0;
+    default: {
+      const instead = what === undefined ? '' : `, not ${what}`;
+      throw new UsageError(`wanted: peregrine explain route, advertised, kernel or peer${instead}`);
+    }
+  }
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parse(argv);
   if (values.version) {
@@ -364,6 +400,8 @@ async function main(argv: readonly string[]): Promise<number> {
       const { probe } = await import('./cli/probe.ts');
       return probe(values.socket ?? DEFAULT_CONTROL_SOCKET, command, values.peers ?? null, values.json ?? false);
     }
+    case 'explain':
+      return explain(values, positionals);
     case 'peer': {
       const actions = Object.keys(PEER_ACTIONS);
       only(positionals, 3, `peer PEER ${actions.join('|')}`);

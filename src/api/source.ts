@@ -14,6 +14,7 @@ import type {
   ReceivedView,
   RouteView,
   StatusView,
+  View,
 } from './schema.ts';
 
 export interface RouteFilter {
@@ -32,6 +33,10 @@ export interface ApiSource {
   advertised(peer: string): Items<AdvertisedView> | ApiRefusal;
   kernel(): Items<KernelRouteView>;
   bfd(): Items<BfdSessionView>;
+  explainRoute(prefix: string): View<'RouteExplanation'> | ApiRefusal;
+  explainAdvertised(peer: string, prefix: string): View<'AdvertisedExplanation'> | ApiRefusal;
+  explainKernel(prefix: string): View<'KernelExplanation'> | ApiRefusal;
+  explainPeer(peer: string): Promise<View<'PeerExplanation'> | ApiRefusal>;
   /** The state that is in force, without passwords. */
   runningState(): Items<RunningPart> | ApiRefusal;
   differentPasswords(question: PasswordsQuestion): PasswordsAnswer | ApiRefusal;

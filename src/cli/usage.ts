@@ -36,6 +36,10 @@ Ask a running daemon
   peregrine ready [--peers any|external|all|none]    exit status 0 when this node may be given traffic
   peregrine live                                     exit status 0 when the daemon answers
   peregrine show bfd                                 BFD sessions: state, timers, last diagnostic
+  peregrine explain route PREFIX                     every candidate, and the step of the decision that decided
+  peregrine explain advertised PREFIX PEER           each rule of export that ran, and its verdict
+  peregrine explain kernel PREFIX                    why it is in the kernel, or not
+  peregrine explain peer PEER                        what a session waits for, what is likely to be wrong, what to do
   peregrine peer PEER refresh-in|refresh-out         ask a peer for all its routes again; send it all of ours again
   peregrine peer PEER reset|disable|enable           end its session; end it and stay away; come back
 

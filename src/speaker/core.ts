@@ -250,6 +250,12 @@ export class SpeakerCore {
     };
   }
 
+  /** Export rules of a peer, apart from those that its group works with; null: no session in this family. */
+  exportContext(driver: PeerDriver, family: FamilyIndex): ExportContext | null {
+    const decider = this.#groupSettings(driver, family)?.createDecider();
+    return decider instanceof ExportContext ? decider : null;
+  }
+
   /** Our addresses on the peer's link first: next hops for routes of the family that the session does not run over. */
   #ownAddresses(interfaceIndex: number): { otherAddresses: IpAddress[]; localLinkLocal: IpAddress | null } {
     const onLink: IpAddress[] = [];

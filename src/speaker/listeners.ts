@@ -22,7 +22,7 @@ export class Listeners {
   readonly #clock: Clock;
   readonly #peerAt: (address: string) => PeerDriver | null;
   readonly #open = new Map<string, Listener>();
-  readonly #refusals = new Map<string, { loggedAtMs: number; unlogged: number }>();
+  readonly #refusals = new Map<string, { loggedAtMs: number; unlogged: number; count: number; lastMs: number }>();
   #passwords: ReadonlyMap<string, string> = new Map();
 
   constructor(log: Log, clock: Clock, peerAt: (address: string) => PeerDriver | null) {
@@ -76,6 +76,14 @@ export class Listeners {
     return failures;
   }
 
+  /** Who was refused because no peer has that address, since a time of the clock; the latest first. */
+  strangersSince(sinceMs: number): { readonly address: string; readonly count: number }[] {
+    return [...this.#refusals]
+      .filter(([, { lastMs }]) => lastMs >= sinceMs)
+      .sort(([, x], [, y]) => y.lastMs - x.lastMs)
+      .map(([address, { count }]) => ({ address, count }));
+  }
+
   async close(): Promise<void> {
     for (const listener of this.#open.values()) await listener.close();
     this.#open.clear();
@@ -112,12 +120,14 @@ export class Listeners {
   #refused(address: string, port: number, localPort: number): void {
     const now = this.#clock.nowMs();
     const known = this.#refusals.get(address);
+    const count = (known?.count ?? 0) + 1;
+    if (known !== undefined) Object.assign(known, { count, lastMs: now });
     if (known !== undefined && now - known.loggedAtMs < REFUSAL_LOG_INTERVAL_MS) {
       known.unlogged++;
       return;
     }
     if (this.#refusals.size >= REFUSAL_MEMORY) this.#refusals.clear();
-    this.#refusals.set(address, { loggedAtMs: now, unlogged: 0 });
+    this.#refusals.set(address, { loggedAtMs: now, unlogged: 0, count, lastMs: now });
     const before = known?.unlogged ?? 0;
     this.#log.warn(
       'PEER_UNKNOWN',

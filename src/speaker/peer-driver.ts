@@ -76,6 +76,11 @@ export class PeerDriver implements ConnectionOwner {
   protocolSinceWallMs: number;
   /** The last text that came with a Cease (RFC 9003), ours or the peer's. */
   lastCommunication: string | null = null;
+  /** The last dial that came to nothing since the session was up; null: none. */
+  lastDialFailure: (ConnectionFailure & { readonly atWallMs: number }) | null = null;
+  /** Whole OPEN messages of the last connection, as they went over the wire; null: none yet. */
+  openSent: Uint8Array | null = null;
+  openReceived: Uint8Array | null = null;
   messagesReceived = 0;
   messagesSent = 0;
   updatesReceived = 0;
@@ -113,6 +118,11 @@ export class PeerDriver implements ConnectionOwner {
 
   get fsmState(): FsmState {
     return peerStateOf(this.state);
+  }
+
+  /** Timers that run, by the session machine's names, and how long still. */
+  timers(): { readonly timer: string; readonly milliseconds: number }[] {
+    return this.#timers.remaining();
   }
 
   get octetsReceived(): number {
@@ -205,6 +215,7 @@ export class PeerDriver implements ConnectionOwner {
     switch (type) {
       case MESSAGE_OPEN: {
         const result = decodeOpen(octets, start, end);
+        this.openReceived = octets.slice(start, end);
         if (result.ok) this.dispatch({ type: 'openReceived', connectionId, open: result.message });
         else this.dispatch({ type: 'messageMalformed', connectionId, error: result.error });
         return;
@@ -343,6 +354,7 @@ export class PeerDriver implements ConnectionOwner {
     const pending = this.#host.dial(this, CONNECT_TIMEOUT_MS, {
       connected: (socket) => {
         this.#dialling.delete(connectionId);
+        this.lastDialFailure = null;
         this.#connections.set(
           connectionId,
           new PeerConnection(connectionId, socket, this, this.#host.clock, this.#host.inputTurns),
@@ -351,6 +363,7 @@ export class PeerDriver implements ConnectionOwner {
       },
       failed: ({ code, message }) => {
         this.#dialling.delete(connectionId);
+        this.lastDialFailure = { code, message, atWallMs: this.#host.clock.wallMs() };
         this.dispatch({ type: 'connectionFailed', connectionId, error: `${message} (${code})` });
       },
     });
@@ -382,7 +395,8 @@ export class PeerDriver implements ConnectionOwner {
     this.messagesSent++;
     switch (message.type) {
       case 'open':
-        return connection.send(encodeOpen(message));
+        this.openSent = encodeOpen(message);
+        return connection.send(this.openSent);
       case 'keepalive':
         return connection.send(KEEPALIVE);
       case 'notification':

@@ -41,6 +41,12 @@ export class PeerTimers {
     return running === undefined ? null : Math.max(0, running.endsAtMs - this.#clock.nowMs());
   }
 
+  /** What runs and how long still, by the machine's names. */
+  remaining(): { readonly timer: string; readonly milliseconds: number }[] {
+    const now = this.#clock.nowMs();
+    return [...this.#running].map(([timer, { endsAtMs }]) => ({ timer, milliseconds: Math.max(0, endsAtMs - now) }));
+  }
+
   stopAll(): void {
     for (const { handle } of this.#running.values()) handle.cancel();
     this.#running.clear();

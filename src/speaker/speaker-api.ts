@@ -15,11 +15,16 @@ import {
   type RunningPart,
   runningParts,
 } from '../api/running.ts';
-import type { DoneView } from '../api/schema.ts';
+import type { DoneView, View } from '../api/schema.ts';
 import type { ApiSource, RouteFilter } from '../api/source.ts';
 import { type Readiness, type ReadyPolicy, readiness } from '../health/readiness.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { DEFAULT_MONITOR, type MonitorSettings } from '../monitor/settings.ts';
+import { explainAdvertised } from './explain/advertised.ts';
+import { explainKernel } from './explain/kernel.ts';
+import { explainPeer } from './explain/peer.ts';
+import { explainRoute } from './explain/route.ts';
+import { TcpDropCounters } from './explain/tcp-counters.ts';
 import type { Speaker } from './speaker.ts';
 import { noPeer } from './views.ts';
 
@@ -30,10 +35,13 @@ export class SpeakerApi implements ApiSource {
   readonly #monitor: MonitorSettings;
   /** Made when somebody asks for figures the first time. */
   #metrics: Promise<Metrics> | null = null;
+  readonly #tcpDrops: TcpDropCounters;
 
   constructor(speaker: Speaker, monitor: MonitorSettings = DEFAULT_MONITOR) {
     this.#speaker = speaker;
     this.#monitor = monitor;
+    this.#tcpDrops = new TcpDropCounters(() => speaker.clock.nowMs());
+    this.#tcpDrops.start();
   }
 
   async metrics(): Promise<string> {
@@ -69,6 +77,30 @@ export class SpeakerApi implements ApiSource {
   advertised = (peer: string) => this.#speaker.views.advertised(peer);
   kernel = () => this.#speaker.views.kernel();
   bfd = () => this.#speaker.bfd.views();
+
+  explainRoute(prefix: string): View<'RouteExplanation'> | ApiRefusal {
+    const { core } = this.#speaker;
+    return core === null ? NOTHING_RUNS : explainRoute(core, prefix);
+  }
+
+  explainAdvertised(peer: string, prefix: string): View<'AdvertisedExplanation'> | ApiRefusal {
+    const { core, drivers } = this.#speaker;
+    const driver = drivers.get(peer);
+    if (core === null || driver === undefined) return noPeer(peer, this.#speaker);
+    return explainAdvertised(core, driver, prefix);
+  }
+
+  explainKernel(prefix: string): View<'KernelExplanation'> | ApiRefusal {
+    const { core, running } = this.#speaker;
+    if (core === null || running === null) return NOTHING_RUNS;
+    return explainKernel(core, running.kernel.programRoutes, prefix);
+  }
+
+  async explainPeer(peer: string): Promise<View<'PeerExplanation'> | ApiRefusal> {
+    const drops = await this.#tcpDrops.lately();
+    const driver = this.#speaker.drivers.get(peer);
+    return driver === undefined ? noPeer(peer, this.#speaker) : explainPeer(this.#speaker, driver, drops);
+  }
 
   runningState(): Items<RunningPart> | ApiRefusal {
     const { running } = this.#speaker;

@@ -68,7 +68,7 @@ export class Speaker implements PeerHost {
   #begun: () => void = () => {};
   /** Addresses that could not be listened on. */
   listenFailures: readonly string[] = [];
-  readonly #listeners: Listeners;
+  readonly listeners: Listeners;
   readonly views: SpeakerViews;
   #memory: RestartMemory = NO_MEMORY;
   /** How long a recovery after a restart may take. */
@@ -92,7 +92,7 @@ export class Speaker implements PeerHost {
     this.started = new Promise((resolve) => {
       this.#begun = resolve;
     });
-    this.#listeners = new Listeners(this.log, this.clock, (address) => this.#peerAt(address));
+    this.listeners = new Listeners(this.log, this.clock, (address) => this.#peerAt(address));
     this.bfd = new PeerBfd({ log: this.log, clock: this.clock, driverOf: (name) => this.drivers.get(name) });
     this.views = new SpeakerViews(this);
   }
@@ -171,7 +171,7 @@ export class Speaker implements PeerHost {
     this.running = desired;
     if (!this.#loadedAt.has(desired)) this.#loadedAt.set(desired, this.clock.wallMs());
     this.log.setLevel(desired.logLevel);
-    this.listenFailures = await this.#listeners.apply(desired.listen, desired.peers);
+    this.listenFailures = await this.listeners.apply(desired.listen, desired.peers);
     this.bfd.apply(desired.peers);
     // Only now may anybody be dialled: the other side may dial back at once.
     for (const driver of this.drivers.values()) {
@@ -339,7 +339,7 @@ export class Speaker implements PeerHost {
     this.#recovery?.end();
     // Peers that are told goodbye drop our routes: the next start is no restart to them.
     const remembered = mode === 'silent' ? this.#memory.flush() : this.#memory.forget();
-    await this.#listeners.close();
+    await this.listeners.close();
     // Before sessions end: peers must not take our silence for a failure of the path.
     await this.bfd.close();
     for (const driver of this.drivers.values()) {

@@ -232,7 +232,10 @@ export class SpeakerViews {
 }
 
 /** Why a route is not in the kernel, or not used there; null: it is. */
-function kernelReason({ failure, rival }: FibRouteStatus, interfaceName: (index: number) => string): string | null {
+export function kernelReason(
+  { failure, rival }: FibRouteStatus,
+  interfaceName: (index: number) => string,
+): string | null {
   const other = rival === null ? null : describeKernelRoute(rival, interfaceName);
   if (failure === null) return other === null ? null : `the kernel prefers ${other}`;
   const why = failure.reason === 'foreign-route-exists' && other !== null ? `${other} is there` : failure.message;
@@ -245,7 +248,7 @@ export function noPeer(name: string, speaker: Speaker): ApiRefusal {
   return { refused: `there is no peer "${name}"; there are: ${list}`, status: 404 };
 }
 
-function waitingFor(driver: PeerDriver): string | null {
+export function waitingFor(driver: PeerDriver): string | null {
   if (driver.session !== null) return null;
   if (!driver.config.enabled || driver.isDisabled) return 'disabled';
   switch (driver.fsmState) {

@@ -2,6 +2,7 @@
 
 import type { ApiRoute } from '../route.ts';
 import { bfdRoutes } from './bfd.ts';
+import { explainRoutes } from './explain.ts';
 import { kernelRoutes } from './kernel.ts';
 import { monitorRoutes } from './monitor.ts';
 import { peerRoutes } from './peers.ts';
@@ -14,6 +15,7 @@ export const ROUTES: readonly ApiRoute[] = [
   ...peerRoutes,
   ...routeRoutes,
   ...kernelRoutes,
+  ...explainRoutes,
   ...runningRoutes,
   ...monitorRoutes,
   ...bfdRoutes,

@@ -5,6 +5,7 @@
 
 import * as bfd from './bfd.ts';
 import * as common from './common.ts';
+import * as explain from './explain.ts';
 import * as kernel from './kernel.ts';
 import * as monitor from './monitor.ts';
 import * as peers from './peers.ts';
@@ -12,4 +13,14 @@ import * as routes from './routes.ts';
 import * as running from './running.ts';
 import * as status from './status.ts';
 
-export const VIEWS = { ...common, ...status, ...peers, ...routes, ...kernel, ...monitor, ...running, ...bfd };
+export const VIEWS = {
+  ...common,
+  ...status,
+  ...peers,
+  ...routes,
+  ...kernel,
+  ...explain,
+  ...monitor,
+  ...running,
+  ...bfd,
+};

@@ -17,6 +17,7 @@ import type {
   PeerView,
   ReceivedView,
   RouteView,
+  View,
 } from '../../../src/api/schema.ts';
 import { waitFor } from '../wait-for.ts';
 import {
@@ -94,6 +95,12 @@ export async function peerView(router: RouterContext, address: string): Promise<
   const found = peers.find((peer) => peer.address === address);
   if (found === undefined) throw new Error(`peregrine shows no peer ${address}`);
   return found;
+}
+
+/** What `explain peer` says about the session with that address. */
+export async function explainPeer(router: RouterContext, address: string): Promise<View<'PeerExplanation'>> {
+  const { name } = await peerView(router, address);
+  return JSON.parse(await peregrine(router, 'explain', 'peer', name, '--json')) as View<'PeerExplanation'>;
 }
 
 /** What it says it told that neighbour, in the form of received(). */
