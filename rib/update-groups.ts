@@ -137,7 +137,9 @@ export class UpdateGroups {
       if (group === undefined || group.key === key) continue;
       const byKey = moves.get(group) ?? new Map<string, Regrouping[]>();
       moves.set(group, byKey);
-      byKey.set(key, [...(byKey.get(key) ?? []), change]);
+      const together = byKey.get(key);
+      if (together === undefined) byKey.set(key, [change]);
+      else together.push(change);
     }
     for (const [group, byKey] of moves) {
       for (const together of byKey.values()) {

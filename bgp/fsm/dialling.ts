@@ -31,7 +31,8 @@ export function dial(turn: Turn): void {
 /** Dials after the given time, or at once when it is 0; unless it must not. */
 export function dialAfter(turn: Turn, seconds: number): void {
   if (!mayDial(turn.peer)) return;
-  if (seconds > 0) startTimer(turn, { name: 'connectRetry' }, seconds);
+  // Jittered as the timer always is, so that peers that were configured together are not dialled in one instant.
+  if (seconds > 0) startTimer(turn, { name: 'connectRetry' }, seconds, true);
   else dial(turn);
 }
 

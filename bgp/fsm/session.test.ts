@@ -48,7 +48,7 @@ describe('bringing a session up', () => {
     const driver = new TestDriver(testConfig({ connectDelaySeconds: 2 }));
     driver.apply({ type: 'start' });
     expect(driver.peerState).toBe('Active');
-    expect(driver.timers.get('connectRetry')).toMatchObject({ seconds: 2, jitter: false });
+    expect(driver.timers.get('connectRetry')).toMatchObject({ seconds: 2, jitter: true });
     driver.expire('connectRetry');
     driver.apply({ type: 'connectionFailed', connectionId: 'out-1', error: 'ECONNREFUSED' });
     expect(driver.timers.get('connectRetry')).toMatchObject({ seconds: 5, jitter: true });

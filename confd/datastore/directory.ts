@@ -30,6 +30,7 @@ import {
   type ReadOutcome,
   readClaims,
 } from './resource-files.ts';
+import { inTurns, type Steps } from './steps.ts';
 import { SYSTEM_TIMERS } from './system-timers.ts';
 
 export interface DirectoryOptions {
@@ -45,7 +46,7 @@ export interface DirectoryOptions {
 /** How a kind of directory is read. */
 export interface DirectoryFormat extends WalkScope {
   /** What the text of a file says; `path` is the full one, for people. */
-  readonly read: (path: string, text: string) => ReadOutcome;
+  readonly read: (path: string, text: string) => Steps<ReadOutcome>;
   /** A directory that is not there: nothing to be had, or nothing in it. */
   readonly missing: 'unreachable' | 'empty';
 }
@@ -250,7 +251,7 @@ export class DirectoryDatastore implements Datastore {
       }
       const octets = await readFile(absolute);
       if (signatureOf(await stat(absolute, { bigint: true })) !== signature) return 'changing';
-      const outcome = this.#options.format.read(absolute, octets.toString('utf8'));
+      const outcome = await inTurns(this.#options.format.read(absolute, octets.toString('utf8')));
       if (!outcome.ok) return keep(outcome.conditions);
       const contentHash = createHash('sha256').update(octets).digest('hex');
       return { signature, claims: outcome.file, contentHash, problems: [] };

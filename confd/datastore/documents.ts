@@ -7,7 +7,9 @@
  * author meant.
  */
 
-import { isMap, isNode, isScalar, LineCounter, parseAllDocuments, type Tags, visit, type Node as YamlNode } from 'yaml';
+import { Composer, isMap, isNode, isScalar, LineCounter, Parser, type Tags, visit, type Node as YamlNode } from 'yaml';
+
+import { atOnce, type Steps } from './steps.ts';
 
 export interface TextPosition {
   /** Counted from 1. */
@@ -75,18 +77,19 @@ function offsetOf(root: YamlNode | null, path: readonly (string | number)[]): nu
   return offset;
 }
 
-/** The objects of a file, or why it has none. */
-export function readDocuments(text: string): FileContent {
+/** The objects of a file, or why it has none; a step for each document, so that a long file need not be read at once. */
+export function* documentSteps(text: string): Steps<FileContent> {
   const lines = new LineCounter();
   const toPosition = (offset: number): TextPosition => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const documents = parseAllDocuments(text, { ...YAML_OPTIONS, lineCounter: lines, prettyErrors: false });
-  if (!Array.isArray(documents)) return { ok: true, objects: [] };
+  const options = { ...YAML_OPTIONS, lineCounter: lines, prettyErrors: false };
+  const documents = new Composer(options).compose(new Parser(lines.addNewLine).parse(text));
   const errors: TextError[] = [];
   const objects: FileObject[] = [];
   for (const document of documents) {
+    yield;
     for (const error of document.errors) errors.push({ ...toPosition(error.pos[0]), message: error.message });
     if (errors.length > 0) continue;
     const root = document.contents as YamlNode | null;
@@ -120,4 +123,9 @@ export function readDocuments(text: string): FileContent {
     else add(value, []);
   }
   return errors.length > 0 ? { ok: false, errors } : { ok: true, objects };
+}
+
+/** The same at once. */
+export function readDocuments(text: string): FileContent {
+  return atOnce(documentSteps(text));
 }

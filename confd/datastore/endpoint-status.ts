@@ -10,6 +10,7 @@ import { toCondition } from '../model/resource.ts';
 import { readWorkloadEndpoint } from '../model/workload-endpoint.ts';
 import { DirectoryDatastore, type DirectoryFormat, type DirectoryOptions } from './directory.ts';
 import type { ReadOutcome } from './resource-files.ts';
+import type { Steps } from './steps.ts';
 
 /** Where Felix keeps its files, unless CALICO_ENDPOINT_STATUS_PATH_PREFIX says otherwise. */
 export const DEFAULT_STATUS_PATH_PREFIX = '/var/run/calico';
@@ -35,10 +36,16 @@ export function readStatusFile(path: string, text: string): ReadOutcome {
   return { ok: true, file: { claims: [{ key, resource: value, conditions, place: path }], conditions: [] } };
 }
 
+/** A file is small: one step. */
+// biome-ignore lint/correctness/useYield: there is nothing to pause between.
+function* statusSteps(path: string, text: string): Steps<ReadOutcome> {
+  return readStatusFile(path, text);
+}
+
 const STATUS_FORMAT: DirectoryFormat = {
   accepts: () => true,
   isRecursive: false,
-  read: readStatusFile,
+  read: statusSteps,
   missing: 'empty',
 };
 

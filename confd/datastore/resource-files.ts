@@ -9,7 +9,8 @@ import type { Condition } from '../desired-state.ts';
 import { decodeObject, formatKey, type Resource, type ResourceKey, toCondition } from '../model/resource.ts';
 import { formatPath } from '../model/schema.ts';
 import type { ResourceEvent } from '../resource-store.ts';
-import { readDocuments, type TextPosition } from './documents.ts';
+import { documentSteps, type TextPosition } from './documents.ts';
+import type { Steps } from './steps.ts';
 
 /** One resource that a file defines. */
 export interface Claim {
@@ -36,8 +37,8 @@ function place(path: string, position: TextPosition): string {
 }
 
 /** What the text of a file claims, or the syntax errors that keep it from being read. `path` is for people. */
-export function readClaims(path: string, text: string): ReadOutcome {
-  const content = readDocuments(text);
+export function* readClaims(path: string, text: string): Steps<ReadOutcome> {
+  const content = yield* documentSteps(text);
   if (!content.ok) {
     return {
       ok: false,
@@ -52,6 +53,7 @@ export function readClaims(path: string, text: string): ReadOutcome {
   const claims: Claim[] = [];
   const conditions: Condition[] = [];
   for (const object of content.objects) {
+    yield;
     const decoded = decodeObject(object.value);
     if (decoded.outcome === 'ignored') continue;
     const { issues } = decoded;
@@ -124,7 +126,7 @@ export function eventsBetween(before: ReadonlyMap<string, Claim>, after: Readonl
     const claim = after.get(name);
     if (claim === undefined) {
       if (old !== undefined) events.push({ type: 'deleted', key: old.key });
-    } else if (old === undefined || !sameContent(old, claim)) {
+    } else if (old === undefined || (old !== claim && !sameContent(old, claim))) {
       const { key, resource, conditions } = claim;
       events.push(resource === null ? { type: 'refused', key, conditions } : { type: 'set', resource, conditions });
     }

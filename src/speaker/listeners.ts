@@ -45,8 +45,11 @@ export class Listeners {
       this.#log.info('LISTENER_CLOSED', { address: listener.address, port: listener.port }, 'stopped listening');
     }
     const passwords = new Map<string, string>();
-    for (const { session } of peers)
+    let hasGtsm = false;
+    for (const { session } of peers) {
       if (session.password !== null) passwords.set(session.peerAddress, session.password);
+      if (session.ttl.kind === 'gtsm') hasGtsm = true;
+    }
     for (const listener of this.#open.values()) this.#updatePasswords(listener, passwords);
     this.#passwords = passwords;
     for (const { address, port } of wanted) {
@@ -67,7 +70,7 @@ export class Listeners {
       this.#log.info('LISTENING', { address, port: result.port }, 'listening for BGP connections');
     }
     // RFC 5082: a peer with GTSM would drop our SYN-ACKs if they left with less than 255.
-    if (peers.some(({ session }) => session.ttl.kind === 'gtsm')) {
+    if (hasGtsm) {
       for (const listener of this.#open.values()) {
         const problem = listener.setTtl(255, 0);
         if (problem !== null) this.#log.error('SOCKET_OPTION', { option: problem.option }, problem.message);

@@ -35,6 +35,9 @@ export interface SpeakerOptions {
   readonly deferralSeconds?: number;
 }
 
+/** Steps of a new state follow each other for so long before sessions and sockets have a turn. */
+const APPLY_MS = 10;
+
 /** Time that NOTIFICATIONs of a shutdown have to leave. */
 const SHUTDOWN_LINGER_MS = 300;
 
@@ -77,6 +80,8 @@ export class Speaker implements PeerHost {
   readonly bfd: PeerBfd;
   /** Made when it is asked for; null after peers have changed. */
   #byAddress: Map<string, PeerDriver[]> | null = null;
+  /** Peers that the state which is being applied has made or changed. */
+  readonly #mayStart = new Set<string>();
   /** States are applied one after the other. */
   #applying: Promise<unknown> = Promise.resolve();
 
@@ -159,11 +164,19 @@ export class Speaker implements PeerHost {
     const isFirst = running.revision === '';
     const changes = diff(running, desired);
     const regroup: PeerDriver[] = [];
+    this.#mayStart.clear();
     this.#byAddress = null;
+    let turnEndMs = this.clock.nowMs() + APPLY_MS;
     for (const change of changes) {
       const quiet = isFirst || change.kind === 'metadata';
       this.log[quiet ? 'debug' : 'info']('APPLY', { change: change.kind, impact: change.impact }, change.reason);
       await this.#applyChange(core, change, regroup);
+      // Before the first state there is nobody to hold up.
+      if (isFirst || this.clock.nowMs() < turnEndMs) continue;
+      // Sessions and sockets have their turn; whoever looks for a peer meanwhile makes the index anew afterwards.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      this.#byAddress = null;
+      turnEndMs = this.clock.nowMs() + APPLY_MS;
     }
     this.#byAddress = null;
     this.#recovery?.peersChanged();
@@ -174,8 +187,10 @@ export class Speaker implements PeerHost {
     this.listenFailures = await this.listeners.apply(desired.listen, desired.peers);
     this.bfd.apply(desired.peers);
     // Only now may anybody be dialled: the other side may dial back at once.
-    for (const driver of this.drivers.values()) {
-      if (driver.config.enabled && !driver.state.isStarted && !driver.isDisabled) driver.dispatch({ type: 'start' });
+    for (const name of this.#mayStart) {
+      const driver = this.drivers.get(name);
+      if (driver === undefined || !driver.config.enabled || driver.state.isStarted || driver.isDisabled) continue;
+      driver.dispatch({ type: 'start' });
     }
     this.appliedWallMs = this.clock.wallMs();
     core.schedule();
@@ -203,6 +218,7 @@ export class Speaker implements PeerHost {
         return;
       case 'peer-adjust':
         this.drivers.get(change.peer.session.name)?.configure(change.peer.session);
+        this.#mayStart.add(change.peer.session.name);
         return;
       case 'peer-policy': {
         const driver = this.drivers.get(change.peer.session.name);
@@ -239,6 +255,7 @@ export class Speaker implements PeerHost {
 
   #addPeer(core: SpeakerCore, { session, policy }: DesiredPeer): void {
     const { name, localAs, peerAs } = session;
+    this.#mayStart.add(name);
     const driver = new PeerDriver(session, this, this.#recovery?.localRestart);
     const index = core.rib.addPeer({ name, localAs, peerAs, policy });
     if (index === 0) {
@@ -281,6 +298,7 @@ export class Speaker implements PeerHost {
     }
     core.rib.updatePeer(driver.ribIndex, peer.policy);
     driver.configure(peer.session);
+    this.#mayStart.add(peer.session.name);
   }
 
   #originate(core: SpeakerCore, route: OriginatedRoute): void {
