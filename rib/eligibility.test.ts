@@ -39,6 +39,12 @@ describe('eligibility', () => {
       { clusterList: ['10.255.0.1'] },
       null,
     ],
+    [
+      'our cluster id where that does not matter',
+      { as: LOCAL_AS, policy: { clusterId: '7.7.7.7', usesOwnCluster: true } },
+      { clusterList: ['7.7.7.7'] },
+      null,
+    ],
     ['an unresolvable next hop', {}, { nextHop: '203.0.113.9' }, 'next hop unresolvable'],
     ['a next hop that is ours', {}, { nextHop: '192.0.2.254' }, 'next hop is our own address'],
     ['a multicast next hop', {}, { nextHop: '224.0.0.1' }, 'next hop is not a usable address'],

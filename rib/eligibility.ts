@@ -40,8 +40,8 @@ export function checkReceived(
     if ((flags & SET_HAS_ORIGINATOR_ID) !== 0 && sets.originatorId[set] === bgpIdentifier) {
       return INELIGIBLE_ORIGINATOR_LOOP;
     }
-    if ((flags & SET_HAS_CLUSTER_LIST) !== 0 && hasCluster(sets, set, peer.clusterId)) return INELIGIBLE_CLUSTER_LOOP;
-    return ELIGIBLE;
+    if (peer.policy.usesOwnCluster || (flags & SET_HAS_CLUSTER_LIST) === 0) return ELIGIBLE;
+    return hasCluster(sets, set, peer.clusterId) ? INELIGIBLE_CLUSTER_LOOP : ELIGIBLE;
   }
   if (peer.enforceFirstAs && sets.neighborAs[set] !== peer.peerAs) return INELIGIBLE_FIRST_AS_MISMATCH;
   const role = peer.session?.role?.local ?? null;

@@ -21,6 +21,7 @@ export const OPEN_POLICY: PeerPolicyConfig = {
   clusterId: null,
   allowOwnAs: 0,
   maxPrefixes: null,
+  usesOwnCluster: false,
   tellsLinkLocal: true,
   removePrivateAs: false,
 };

@@ -14,6 +14,8 @@ export interface PeerPolicyConfig {
   readonly isRouteReflectorClient: boolean;
   /** Dotted quad; null: our BGP Identifier. */
   readonly clusterId: string | null;
+  /** A route that has passed our own cluster is used all the same (RFC 4456 8 says that it should not be). */
+  readonly usesOwnCluster: boolean;
   /** How often our own AS may occur in a received AS_PATH. */
   readonly allowOwnAs: number;
   /** Largest number of prefixes accepted per family before the session is closed with Cease/1 (RFC 4486); null: no limit. */

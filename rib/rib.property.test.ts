@@ -234,7 +234,7 @@ class World {
         return;
       case 'policy':
         this.rules[at] = one.rule;
-        bench.rib.updatePeer(index, PEER_POLICY);
+        bench.rib.updatePeer(index, { ...PEER_POLICY, importPolicy: structuredClone(PEER_POLICY.importPolicy) });
         return;
     }
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FakeUpdate, LOCAL_AS, localBlock, PEER_POLICY, prefixValue, RibBench } from '../test/support/rib.ts';
 import type { NextHopResolver } from './next-hop.ts';
+import type { PeerPolicyConfig } from './peer-policy.ts';
 import { PEER_KERNEL, PEER_STATIC } from './peer-table.ts';
 import { ACCEPT_ALL_IMPORT, type ImportPolicy } from './policy-hook.ts';
 import type { PrefixConsumer } from './prefix-consumer.ts';
@@ -222,6 +223,30 @@ describe('import policy', () => {
     bench.rib.reevaluate(peer);
     bench.settle();
     expect(bench.best(PREFIX)).toBe('p');
+  });
+
+  test.each<[sentence: string, change: Partial<PeerPolicyConfig>, isLookedAt: boolean]>([
+    ['another import policy', { importPolicy: structuredClone(PEER_POLICY.importPolicy) }, true],
+    ['another cluster id', { clusterId: '7.7.7.7' }, true],
+    ['another export policy', { exportPolicy: structuredClone(PEER_POLICY.exportPolicy) }, false],
+    ['another next-hop mode', { nextHopMode: 'self' }, false],
+    ['nothing else', {}, false],
+  ])('with %s the paths are evaluated again, or not', (_sentence, change, isLookedAt) => {
+    let asked = 0;
+    const bench = withPolicy(() => ({
+      ...ACCEPT_ALL_IMPORT,
+      acceptsAll: false,
+      evaluate: (_a, _b, _c, _d, _length, set) => {
+        asked++;
+        return set;
+      },
+    }));
+    const peer = bench.peer({ name: 'p' });
+    bench.announce(peer, PREFIX);
+    asked = 0;
+    bench.rib.updatePeer(peer, { ...PEER_POLICY, ...change });
+    bench.settle();
+    expect(asked > 0).toBe(isLookedAt);
   });
 
   test('preference asked for by policy comes before everything', () => {

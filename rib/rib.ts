@@ -7,7 +7,7 @@
  * (enhanced route refresh), RFC 4486 (prefix limit, counted here, enforced by the session).
  */
 
-import { FAMILY_IPV4, FAMILY_IPV6, type FamilyIndex } from '../bgp/family.ts';
+import { FAMILY_IPV4, FAMILY_IPV6, FAMILY_NAMES, type FamilyIndex } from '../bgp/family.ts';
 import { type IpAddress, parseIpv4 } from '../bgp/ip.ts';
 import type { NegotiatedSession } from '../bgp/negotiated.ts';
 import { AdjRibIn, type ReceiveOutcome } from './adj-rib-in.ts';
@@ -65,6 +65,22 @@ export interface PathCounters {
   /** Since the peer was added. */
   readonly announced: number;
   readonly withdrawn: number;
+}
+
+/** Fields of a policy that only what is told to the peer depends on. */
+const EXPORT_FIELDS: ReadonlySet<keyof PeerPolicyConfig> = new Set([
+  'exportPolicy',
+  'nextHopMode',
+  'tellsLinkLocal',
+  'removePrivateAs',
+]);
+
+/** Whether a peer's paths come out the same under both. Policies are compared by identity. */
+function isSameForImport(a: PeerPolicyConfig, b: PeerPolicyConfig): boolean {
+  return (Object.keys(a) as (keyof PeerPolicyConfig)[]).every((field) => {
+    if (field === 'importPolicy') return FAMILY_NAMES.every((family) => a[field][family] === b[field][family]);
+    return EXPORT_FIELDS.has(field) || a[field] === b[field];
+  });
 }
 
 export class Rib {
@@ -131,11 +147,16 @@ export class Rib {
     return peer;
   }
 
-  /** Takes over policy while the session stays as it is; the peer's paths are evaluated again in slices. */
+  /**
+   * Takes over policy while the session stays as it is. When it decides about what comes from the peer, the peer's paths
+   * are evaluated again in slices.
+   */
   updatePeer(peer: PeerIndex, policy: PeerPolicyConfig): void {
     const state = this.peers.get(peer);
     if (state === null) return;
+    const before = state.policy;
     this.peers.setPolicy(peer, policy, this.#clusterId(policy));
+    if (isSameForImport(before, policy)) return;
     this.#compilePolicies(state, state.ends?.interfaceIndex ?? 0);
     this.reevaluate(peer);
   }

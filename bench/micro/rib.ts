@@ -186,6 +186,7 @@ const policy = {
   clusterId: null,
   allowOwnAs: 0,
   maxPrefixes: null,
+  usesOwnCluster: false,
   tellsLinkLocal: true,
   removePrivateAs: false,
 } as const;

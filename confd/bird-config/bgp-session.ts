@@ -258,6 +258,8 @@ export function bgpPeer(protocol: Protocol, inputs: BgpInputs): DesiredPeer {
       allowOwnAs: options.has('allow local as') ? options.number('allow local as', 1) : 0,
       maxPrefixes: maxPrefixesOf(options, warn),
       removePrivateAs: false,
+      // BIRD 1.6 looks for its cluster in what clients send only.
+      usesOwnCluster: !options.has('rr client'),
       tellsLinkLocal: false,
     },
   };

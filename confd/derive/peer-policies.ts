@@ -93,6 +93,8 @@ export class PeerPolicies {
       nextHopMode: choice.nextHopMode,
       isRouteReflectorClient: choice.isRouteReflectorClient,
       clusterId: choice.clusterId,
+      // BIRD looks for its cluster in what clients send only: two reflectors of one cluster then know each other's clients.
+      usesOwnCluster: !choice.isRouteReflectorClient,
       allowOwnAs: choice.allowOwnAs,
       maxPrefixes: null,
       // BIRD tells none over the multihop sessions that all of Calico's are: traffic goes to addresses of nodes.

@@ -106,6 +106,7 @@ class Builder {
       clusterId: this.#config.clusterId ?? null,
       allowOwnAs: options.allowOwnAs ?? 0,
       maxPrefixes: options.maxPrefixes ?? null,
+      usesOwnCluster: false,
       tellsLinkLocal: true,
       removePrivateAs: options.removePrivateAs ?? false,
     };

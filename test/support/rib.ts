@@ -185,6 +185,7 @@ export const PEER_POLICY: PeerPolicyConfig = {
   clusterId: null,
   allowOwnAs: 0,
   maxPrefixes: null,
+  usesOwnCluster: false,
   tellsLinkLocal: true,
   removePrivateAs: false,
 };
