@@ -46,5 +46,6 @@ export function meshEntries(
     allowOwnAs: 0,
     filters: [],
     reachableBy: null,
+    bfd: null,
   }));
 }

@@ -4,6 +4,7 @@
  */
 
 import type { FamilyName } from '../../bgp/family.ts';
+import type { BfdConfig } from '../../bgp/session-config.ts';
 import type { BgpPeerResource } from '../model/bgp-peer.ts';
 import type { NodeResource } from '../model/node.ts';
 import type { Resource } from '../model/resource.ts';
@@ -43,6 +44,7 @@ export interface PeerEntry {
   /** Names of BGPFilters, in order. */
   readonly filters: readonly string[];
   readonly reachableBy: string | null;
+  readonly bfd: BfdConfig | null;
 }
 
 type CommonPart = Pick<
@@ -58,6 +60,7 @@ type CommonPart = Pick<
   | 'keepsOriginalNextHop'
   | 'filters'
   | 'reachableBy'
+  | 'bfd'
 >;
 
 /** What every entry of a BGPPeer takes from it, whoever is at the other end. */
@@ -74,6 +77,7 @@ export function commonPart(peer: BgpPeerResource, origin: PeerOrigin): CommonPar
     keepsOriginalNextHop: peer.keepOriginalNextHop,
     filters: peer.filters,
     reachableBy: peer.peerIp === null ? null : peer.reachableBy,
+    bfd: peer.bfd,
   };
 }
 
@@ -132,6 +136,7 @@ export function entryTowardsWorkload(peer: BgpPeerResource, address: string, fam
     allowOwnAs: 0,
     filters: peer.filters,
     reachableBy: null,
+    bfd: null,
   };
 }
 

@@ -110,6 +110,7 @@ function sessionOf(context: DeriveContext, entry: PeerEntry, ownAddress: string)
       notification: false,
       longLivedStaleTimeSeconds: 0,
     },
+    bfd: entry.bfd,
   });
 }
 

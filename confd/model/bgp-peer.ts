@@ -7,7 +7,9 @@
  */
 
 import * as z from 'zod';
+import type { BfdConfig } from '../../bgp/session-config.ts';
 import { parseSelector, type Selector } from '../selector.ts';
+import { bfdAnnotations, bfdOf } from './bfd-annotations.ts';
 import { type FieldIssue, field, flag, list, oneOf, requiredText, type Shape, text } from './schema.ts';
 import { passwordReference, type SecretKeyRef } from './secret.ts';
 import {
@@ -46,6 +48,8 @@ export interface BgpPeerResource {
   readonly reachableBy: string | null;
   readonly filters: readonly string[];
   readonly reversePeering: 'Auto' | 'Manual';
+  /** Of annotations of ours (bfd-annotations.ts). */
+  readonly bfd: BfdConfig | null;
 }
 
 /** A selector field. Its message points at the column. */
@@ -106,7 +110,7 @@ const spec = z
   });
 
 export const bgpPeerShape: Shape<BgpPeerResource> = {
-  schema: z.object({ metadata: z.object({ name: requiredText }), spec }).transform(
+  schema: z.object({ metadata: z.object({ name: requiredText, annotations: bfdAnnotations }), spec }).transform(
     ({ metadata, spec: peer }): BgpPeerResource => ({
       kind: 'BGPPeer',
       name: metadata.name,
@@ -128,6 +132,7 @@ export const bgpPeerShape: Shape<BgpPeerResource> = {
       reachableBy: peer.reachableBy,
       filters: peer.filters,
       reversePeering: peer.reversePeering,
+      bfd: bfdOf(metadata.annotations),
     }),
   ),
   dispensable: [
@@ -138,6 +143,8 @@ export const bgpPeerShape: Shape<BgpPeerResource> = {
     'spec.keepaliveTime',
     'spec.numAllowedLocalASNumbers',
     'spec.reversePeering',
+    'metadata.annotations.*',
+    'metadata.annotations',
   ],
 };
 

@@ -6,6 +6,7 @@
  */
 
 import type { Condition } from '../desired-state.ts';
+import { checkBfdAnnotations } from './bfd-annotations.ts';
 import { type BgpConfigurationResource, bgpConfigurationShape, checkBgpConfiguration } from './bgp-configuration.ts';
 import { type BgpFilterResource, bgpFilterShape } from './bgp-filter.ts';
 import { type BgpPeerResource, bgpPeerShape, checkBgpPeer } from './bgp-peer.ts';
@@ -13,6 +14,7 @@ import { type BlockAffinityResource, blockAffinityShape } from './block-affinity
 import { type ClusterInformationResource, clusterInformationShape } from './cluster-information.ts';
 import { type EndpointSliceResource, endpointSliceShape } from './endpoint-slice.ts';
 import { type IpPoolResource, ipPoolShape } from './ip-pool.ts';
+import { withMeantMetadata } from './metadata.ts';
 import { type NodeResource, readNode } from './node.ts';
 import { type FieldIssue, formatPath, type LenientResult, parseLeniently, parseText, type Shape } from './schema.ts';
 import { DEFAULT_SECRET_NAMESPACE, type SecretResource, secretShape } from './secret.ts';
@@ -86,7 +88,11 @@ const READERS: { readonly [K in ObjectKind]: KindReader } = {
   BGPPeer: {
     groups: CALICO_GROUPS,
     defaultNamespace: null,
-    read: (input) => checked(parseLeniently(bgpPeerShape, input), checkBgpPeer),
+    read: (input) => {
+      const object = withMeantMetadata(input);
+      const issues = checkBfdAnnotations(object);
+      return checked(parseLeniently(bgpPeerShape, object), (peer) => [...checkBgpPeer(peer), ...issues]);
+    },
   },
   BGPFilter: calicoReader(bgpFilterShape),
   IPPool: calicoReader(ipPoolShape),

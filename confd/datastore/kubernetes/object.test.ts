@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { overlayMetadata } from '../../model/metadata.ts';
 import type { Resource } from '../../model/resource.ts';
-import { overlayMetadata, readObject } from './object.ts';
+import { readObject } from './object.ts';
 import * as targets from './target.ts';
 
 const CONTEXT = { node: 'node-a', usePodCidr: false };

@@ -6,6 +6,7 @@
  * made of its pod CIDR. Everything else is the same as in any datastore, and is read by model/resource.ts.
  */
 
+import { asObject, overlayMetadata } from '../../model/metadata.ts';
 import { decodeObject, type ObjectKind, type ResourceKey, toCondition } from '../../model/resource.ts';
 import { DEFAULT_NAMESPACE } from '../../model/service.ts';
 import type { ResourceEvent } from '../../resource-store.ts';
@@ -18,40 +19,13 @@ export interface ObjectContext {
 
 type PlainObject = { readonly [name: string]: unknown };
 
-const METADATA_ANNOTATION = 'projectcalico.org/metadata';
 const POD_CIDR_WIREGUARD = {
   key: 'projectcalico.org/WireguardPublicKey',
   address: 'projectcalico.org/IPv4WireguardInterfaceAddr',
 };
 
-function asObject(value: unknown): PlainObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as PlainObject) : {};
-}
-
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
-}
-
-/**
- * The metadata of a v1 CRD object as Calico means it: labels and annotations of the v3 object, which are kept as JSON in
- * an annotation, over those of the CRD's own. The name stays. An annotation that is not JSON says nothing.
- */
-export function overlayMetadata(metadata: PlainObject): PlainObject {
-  const annotations = asObject(metadata.annotations);
-  const written = annotations[METADATA_ANNOTATION];
-  if (typeof written !== 'string') return metadata;
-  let meant: PlainObject;
-  try {
-    meant = asObject(JSON.parse(written));
-  } catch {
-    meant = {};
-  }
-  const { [METADATA_ANNOTATION]: _moved, ...others } = annotations;
-  return {
-    ...metadata,
-    labels: { ...asObject(metadata.labels), ...asObject(meant.labels) },
-    annotations: { ...others, ...asObject(meant.annotations) },
-  };
 }
 
 /** The first address of an IPv4 CIDR, plus one; null for anything else. */
