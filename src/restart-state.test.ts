@@ -2,12 +2,37 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { BfdSnapshot } from '../bgp/bfd/session.ts';
 import type { Log } from './log/log.ts';
 import { SILENT_LOG } from './log/log.ts';
 import { decodeRestartState, encodeRestartState, RestartFile } from './restart-state.ts';
 import { VirtualClock } from './speaker/clock.ts';
 
-const STATE = { place: 'boot netns', hadKernelRoutes: [true, false], peers: ['Mesh_10_0_0_2', 'tor'] } as const;
+const BFD: BfdSnapshot = {
+  state: 'Up',
+  diagnostic: 0,
+  localDiscriminator: 7,
+  remoteDiscriminator: 99,
+  remoteState: 'Up',
+  remoteDiagnostic: 0,
+  remoteMinRxMicroseconds: 300_000,
+  remoteMinTxMicroseconds: 300_000,
+  remoteDetectMultiplier: 3,
+  remoteDemand: false,
+  remoteControlPlaneIndependent: false,
+  desiredMinTxMicroseconds: 40_000_000,
+  requiredMinRxMicroseconds: 300_000,
+  detectMultiplier: 3,
+  transmitIntervalMicroseconds: 40_000_000,
+  detectionTimeMicroseconds: 900_000,
+  polling: false,
+};
+const STATE = {
+  place: 'boot netns',
+  hadKernelRoutes: [true, false],
+  peers: ['Mesh_10_0_0_2', 'tor'],
+  bfd: { '192.0.2.1': BFD },
+} as const;
 const TEXT = encodeRestartState(STATE);
 
 describe('the text', () => {
@@ -49,7 +74,7 @@ describe('the file', () => {
     file.remember(given);
     await file.flush();
     const next = new RestartFile(path, log, clock);
-    expect(next.earlier).toEqual({ ...given, place: next.place });
+    expect(next.earlier).toEqual({ ...given, place: next.place, bfd: {} });
     expect(next.place).toMatch(/^[0-9a-f-]{36} net:\[\d+\]$/);
     expect([warnings, readdirSync(join(folder, 'deep'))]).toEqual([[], ['peregrine.restart']]);
   });

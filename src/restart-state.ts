@@ -12,6 +12,8 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod';
+import { BFD_STATES } from '../bgp/bfd/packet.ts';
+import type { BfdSnapshot } from '../bgp/bfd/session.ts';
 import type { Log } from './log/log.ts';
 import type { Clock, TimerHandle } from './speaker/clock.ts';
 import type { RememberedRestart, RestartMemory } from './speaker/restart-memory.ts';
@@ -22,10 +24,35 @@ const WRITE_DELAY_MS = 1000;
 /** A file of 100,000 peers is smaller; what is larger is none of ours. */
 const FILE_OCTETS_MAX = 16 * 1024 * 1024;
 
+const bfdState = z.enum(BFD_STATES);
+const uint32 = z.int().min(0).max(0xffffffff);
+const octet = z.int().min(0).max(255);
+
+const bfdSchema: z.ZodType<BfdSnapshot> = z.object({
+  state: bfdState,
+  diagnostic: octet,
+  localDiscriminator: uint32.min(1),
+  remoteDiscriminator: uint32,
+  remoteState: bfdState,
+  remoteDiagnostic: octet,
+  remoteMinRxMicroseconds: uint32,
+  remoteMinTxMicroseconds: uint32,
+  remoteDetectMultiplier: octet,
+  remoteDemand: z.boolean(),
+  remoteControlPlaneIndependent: z.boolean(),
+  desiredMinTxMicroseconds: uint32,
+  requiredMinRxMicroseconds: uint32,
+  detectMultiplier: octet,
+  transmitIntervalMicroseconds: z.number().min(0),
+  detectionTimeMicroseconds: z.number().min(0),
+  polling: z.boolean(),
+});
+
 const bodySchema = z.object({
   place: z.string(),
   hadKernelRoutes: z.tuple([z.boolean(), z.boolean()]),
   peers: z.array(z.string()),
+  bfd: z.record(z.string(), bfdSchema).default({}),
 });
 const fileSchema = z.object({
   format: z.literal(FORMAT),
@@ -39,8 +66,8 @@ function checksumOf(body: unknown): string {
 }
 
 export function encodeRestartState(state: RememberedRestart): string {
-  const { place, hadKernelRoutes, peers } = state;
-  const body = { place, hadKernelRoutes, peers };
+  const { place, hadKernelRoutes, peers, bfd } = state;
+  const body = { place, hadKernelRoutes, peers, bfd };
   return `${JSON.stringify({ format: FORMAT, version: VERSION, checksum: checksumOf(body), body })}\n`;
 }
 
@@ -80,6 +107,7 @@ export class RestartFile implements RestartMemory {
   readonly #path: string;
   readonly #log: Log;
   readonly #clock: Clock;
+  #state: Partial<RememberedRestart> = {};
   #wanted: string | null = null;
   #written = '';
   #timer: TimerHandle | null = null;
@@ -93,8 +121,11 @@ export class RestartFile implements RestartMemory {
     this.earlier = this.#read();
   }
 
-  remember(state: Omit<RememberedRestart, 'place'>): void {
-    const text = encodeRestartState({ ...state, place: this.place });
+  remember(state: Partial<Omit<RememberedRestart, 'place'>>): void {
+    this.#state = { ...this.#state, ...state };
+    const { hadKernelRoutes, peers, bfd = {} } = this.#state;
+    if (hadKernelRoutes === undefined || peers === undefined) return;
+    const text = encodeRestartState({ hadKernelRoutes, peers, bfd, place: this.place });
     if (text === (this.#wanted ?? this.#written)) return;
     this.#wanted = text;
     this.#timer ??= this.#clock.setTimer(WRITE_DELAY_MS, () => void this.flush());

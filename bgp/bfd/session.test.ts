@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { BfdPacket, BfdState } from './packet.ts';
-import { type BfdChange, BfdSession, type BfdSnapshot, type BfdTimers } from './session.ts';
+import { type BfdChange, type BfdResume, BfdSession, type BfdTimers } from './session.ts';
 
 const MS = 1000;
 const TIMERS: BfdTimers = {
@@ -16,7 +16,7 @@ class Probe {
   readonly changes: BfdChange[] = [];
   readonly session: BfdSession;
 
-  constructor(timers = TIMERS, random = 0.5, resume: BfdSnapshot | null = null, nowMs = 0) {
+  constructor(timers = TIMERS, random = 0.5, resume: BfdResume | null = null, nowMs = 0) {
     const port = {
       send: (packet: BfdPacket) => void this.sent.push(packet),
       changed: (change: BfdChange) => void this.changes.push(change),
@@ -270,10 +270,11 @@ describe('detection (section 6.8.4)', () => {
   });
 });
 
-describe('another thread goes on with a session', () => {
+describe('going on with a session', () => {
+  const before = new Probe().up().session.snapshot();
+
   test('Up stays Up, with the same discriminators and a full Detection Time', () => {
-    const before = new Probe().up().session.snapshot();
-    const probe = new Probe(TIMERS, 0.5, before, 5000);
+    const probe = new Probe(TIMERS, 0.5, { snapshot: before, isSameLife: true }, 5000);
     expect(probe.session.snapshot()).toEqual(before);
     probe.session.advance(5000);
     expect(probe.last).toMatchObject({ state: 'Up', yourDiscriminator: 99, desiredMinTxMicroseconds: 300 * MS });
@@ -284,10 +285,40 @@ describe('another thread goes on with a session', () => {
   });
 
   test('and is told when the timers are other ones by now', () => {
-    const before = new Probe().up().session.snapshot();
-    const probe = new Probe({ ...TIMERS, desiredMinTxMicroseconds: 500 * MS }, 0.5, before, 0);
+    const timers = { ...TIMERS, desiredMinTxMicroseconds: 500 * MS };
+    const probe = new Probe(timers, 0.5, { snapshot: before, isSameLife: true }, 0);
     probe.session.advance(0);
     expect(probe.last).toMatchObject({ poll: true, desiredMinTxMicroseconds: 500 * MS });
+  });
+
+  test.each<[string, boolean, 'silence' | 'Down', boolean, string]>([
+    ['another thread, the peer is silent: it is lost', true, 'silence', false, 'detection-time-expired'],
+    ['another thread, the peer has given us up: nothing was lost', true, 'Down', false, 'not-resumed'],
+    ['another life, the peer is silent: it may have no BFD any more', false, 'silence', false, 'not-resumed'],
+    ['another life, the peer has given us up', false, 'Down', false, 'not-resumed'],
+    ['another life that the peer goes on with, then silence', false, 'silence', true, 'detection-time-expired'],
+    ['another life that the peer goes on with, then Down', false, 'Down', true, 'neighbor-down'],
+  ])('%s', (_what, isSameLife, then, isConfirmed, cause) => {
+    const probe = new Probe(TIMERS, 0.5, { snapshot: before, isSameLife }, 0);
+    if (isConfirmed) probe.session.receive(packet(), 10);
+    if (then === 'Down') probe.session.receive(packet({ state: 'Down', diagnostic: 1 }), 20);
+    else probe.session.advance(5000);
+    expect(probe.changes).toEqual([{ from: 'Up', to: 'Down', cause }]);
+  });
+
+  test('a planned restart asks for patience at once, and the next life takes it back', () => {
+    const probe = new Probe().up();
+    probe.session.suspend(120_000, 10);
+    expect(probe.last).toMatchObject({ state: 'Up', poll: true, desiredMinTxMicroseconds: 40_000 * MS });
+    expect(probe.session.polling).toBe(true);
+    probe.session.receive(packet({ final: true }), 20);
+    expect(probe.session.polling).toBe(false);
+    const next = new Probe(TIMERS, 0.5, { snapshot: probe.session.snapshot(), isSameLife: false }, 60_000);
+    next.session.advance(60_000);
+    expect(next.last).toMatchObject({ state: 'Up', poll: true, desiredMinTxMicroseconds: 300 * MS });
+    next.session.receive(packet({ final: true }), 60_010);
+    expect(next.session.transmitIntervalMicroseconds).toBe(300 * MS);
+    expect(next.changes).toEqual([]);
   });
 });
 

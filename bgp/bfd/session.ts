@@ -42,6 +42,8 @@ export type BfdCause =
   | 'neighbor-down'
   /** The peer says Down with a new discriminator and no diagnostic: its BFD has started anew. */
   | 'neighbor-restarted'
+  /** A session of an earlier life that the peer has given up meanwhile, or no longer has: nothing was lost in this one. */
+  | 'not-resumed'
   /** The peer has switched BFD off: says nothing about the path (RFC 5882 section 3.2). */
   | 'neighbor-admin-down'
   /** This side has switched it off. */
@@ -80,6 +82,13 @@ export interface BfdSnapshot {
   readonly polling: boolean;
 }
 
+/** What a session goes on from. */
+export interface BfdResume {
+  readonly snapshot: BfdSnapshot;
+  /** The same process, whose thread ended: then silence of the peer means what it always does. */
+  readonly isSameLife: boolean;
+}
+
 /** What a session asks of its surroundings; calls happen within `receive`, `advance` and the commands. */
 export interface BfdPort {
   send(packet: BfdPacket): void;
@@ -115,20 +124,23 @@ export class BfdSession {
   #lastReceivedMs = Number.NEGATIVE_INFINITY;
   #transmitAtMs: number;
   #detectAtMs = Number.POSITIVE_INFINITY;
+  /** Goes on from an earlier one, and the peer has not said yet that it does too. */
+  #resumed: BfdResume | null;
 
   constructor(
     localDiscriminator: number,
     timers: BfdTimers,
     port: BfdPort,
     nowMs: number,
-    resume: BfdSnapshot | null = null,
+    resume: BfdResume | null = null,
   ) {
     this.localDiscriminator = localDiscriminator;
     this.#port = port;
     this.#wanted = timers;
     this.#desiredMinTx = Math.max(timers.desiredMinTxMicroseconds, SLOW_INTERVAL_MICROSECONDS);
     this.#requiredMinRx = timers.requiredMinRxMicroseconds;
-    if (resume !== null) this.#resume(resume, nowMs);
+    this.#resumed = resume;
+    if (resume !== null) this.#resume(resume.snapshot, nowMs);
     this.#desiredMinTxInForce = this.#desiredMinTx;
     this.#requiredMinRxInForce = this.#requiredMinRx;
     this.#transmitAtMs = nowMs;
@@ -195,6 +207,7 @@ export class BfdSession {
     if (packet.final && this.polling) this.#pollAnswered();
     this.#lastReceivedMs = nowMs;
     this.#setDetection();
+    if (packet.state === 'Up' || packet.state === 'Init') this.#resumed = null;
     const isChanged = this.state !== 'AdminDown' && this.#follow(packet, isOtherIncarnation);
     // One packet says both: the answer to a Poll and the new state.
     if (packet.poll || isChanged) this.#transmit(packet.poll, nowMs);
@@ -222,6 +235,16 @@ export class BfdSession {
     this.#applyTimers();
     this.#setDetection();
     this.#schedule(nowMs);
+  }
+
+  /**
+   * RFC 5882 section 4.3.2.2, before a planned restart: the peer is asked to be patient for this long, at once. The answer
+   * is there when `polling` is false again.
+   */
+  suspend(forMs: number, nowMs: number): void {
+    const desiredMinTxMicroseconds = Math.ceil((forMs * 1000) / this.#wanted.detectMultiplier);
+    this.setTimers({ ...this.#wanted, desiredMinTxMicroseconds }, nowMs);
+    this.#transmit(false, nowMs);
   }
 
   /** Section 6.8.16: the peer is told; packets go on until whoever asked for it lets the session go. */
@@ -257,8 +280,11 @@ export class BfdSession {
     return this.#enter('Down', DIAGNOSTIC_NEIGHBOR_DOWN, isRestart ? 'neighbor-restarted' : 'neighbor-down');
   }
 
-  #enter(to: BfdState, diagnostic: number, cause: BfdCause): true {
+  #enter(to: BfdState, diagnostic: number, reason: BfdCause): true {
     const from = this.state;
+    const isLoss = reason === 'detection-time-expired' && this.#resumed?.isSameLife === true;
+    const cause = this.#resumed !== null && from === 'Up' && !isLoss ? 'not-resumed' : reason;
+    this.#resumed = null;
     this.state = to;
     this.diagnostic = diagnostic;
     this.#applyTimers();

@@ -11,7 +11,7 @@ import {
   decodeBfdPacket,
   encodeBfdPacket,
 } from '../../bgp/bfd/packet.ts';
-import { type BfdChange, BfdSession, type BfdSnapshot } from '../../bgp/bfd/session.ts';
+import { type BfdChange, type BfdResume, BfdSession, type BfdSnapshot } from '../../bgp/bfd/session.ts';
 import { FAMILY_IPV4 } from '../../bgp/family.ts';
 import { parseAddress } from '../../bgp/ip.ts';
 import { isLinkLocal } from '../net/socket-address.ts';
@@ -108,7 +108,7 @@ export class BfdEngine {
   }
 
   /** These sessions and no others. Those that stay go on; their timers may change. */
-  configure(specs: readonly BfdSpec[], resume: Readonly<Record<string, BfdSnapshot>>): void {
+  configure(specs: readonly BfdSpec[], resume: Readonly<Record<string, BfdResume>>): void {
     const nowMs = this.#clock.nowMs();
     const wanted = new Set(specs.map(({ key }) => key));
     for (const [key, session] of this.#sessions) if (!wanted.has(key)) this.#dismiss(session, nowMs);
@@ -174,14 +174,26 @@ export class BfdEngine {
     return nextMs;
   }
 
-  /** Tells every peer that BFD is switched off here, once; then everything is closed. */
-  end(): void {
+  /**
+   * Begins the end: peers of sessions in `patience` are asked to wait so many milliseconds for the next life, the others
+   * hear once that BFD is switched off. `isUnderstood` says when it may end.
+   */
+  beginEnd(patience: Readonly<Record<string, number>>): void {
     const nowMs = this.#clock.nowMs();
     for (const session of [...this.#sessions.values()]) {
+      const forMs = patience[session.spec.key] ?? 0;
+      if (forMs > 0 && session.machine.state === 'Up') {
+        session.machine.suspend(forMs, nowMs);
+        continue;
+      }
       session.machine.disable(nowMs);
       this.#forget(session);
     }
-    this.#io.listen([]);
+  }
+
+  /** No peer that is asked to wait has its answer still to give. */
+  get isUnderstood(): boolean {
+    return [...this.#sessions.values()].every(({ machine }) => !machine.polling);
   }
 
   /** Counters by key (see BFD_COUNTERS), and packets of nobody. */
@@ -192,14 +204,14 @@ export class BfdEngine {
     return { sessions, strangers: this.#strangers };
   }
 
-  #add(spec: BfdSpec, resume: BfdSnapshot | null, nowMs: number): void {
+  #add(spec: BfdSpec, resume: BfdResume | null, nowMs: number): void {
     if (this.#sessions.size >= MAX_SESSIONS) {
       this.#events.problem(spec.key, 'send', `there are ${MAX_SESSIONS} BFD sessions already`);
       return;
     }
     let session: EngineSession;
     const machine = new BfdSession(
-      resume?.localDiscriminator ?? this.#newDiscriminator(),
+      resume?.snapshot.localDiscriminator ?? this.#newDiscriminator(),
       spec.timers,
       {
         send: (packet) => this.#send(session, packet),

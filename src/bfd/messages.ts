@@ -4,7 +4,7 @@
  * counted once a second, which is also its sign of life.
  */
 
-import type { BfdChange, BfdSnapshot, BfdTimers } from '../../bgp/bfd/session.ts';
+import type { BfdChange, BfdResume, BfdSnapshot, BfdTimers } from '../../bgp/bfd/session.ts';
 
 /** A session to run. */
 export interface BfdSpec {
@@ -22,14 +22,17 @@ export interface BfdSpec {
 }
 
 export type ToWorker =
-  /** `resume`: what sessions were before an earlier worker ended, by key. */
+  /** `resume`: what sessions go on from, by key. */
   | {
       readonly type: 'configure';
       readonly sessions: readonly BfdSpec[];
-      readonly resume: Readonly<Record<string, BfdSnapshot>>;
+      readonly resume: Readonly<Record<string, BfdResume>>;
     }
-  /** Say AdminDown to everybody, answer `ended`, end. */
-  | { readonly type: 'end' };
+  /**
+   * The end. Peers of the sessions in `patience` (milliseconds by key) are asked to wait for the next life, the others are
+   * told AdminDown. Answered with `ended` when that has been said and, where it has to be, understood.
+   */
+  | { readonly type: 'end'; readonly patience: Readonly<Record<string, number>> };
 
 /** Columns of the counters of a session. */
 export const BFD_COUNTERS = ['received', 'sent', 'refused', 'sendErrors'] as const;

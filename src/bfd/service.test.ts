@@ -39,6 +39,8 @@ class Bench {
   readonly workers: { readonly events: BfdWorkerEvents; readonly told: ToWorker[]; isTerminated: boolean }[] = [];
   readonly changes: string[] = [];
   readonly log: string[] = [];
+  earlier: Readonly<Record<string, BfdSnapshot>> = {};
+  remembered: Readonly<Record<string, BfdSnapshot>> = {};
   readonly service = new BfdService({
     log: { ...SILENT_LOG, error: (msgid) => void this.log.push(msgid) },
     clock: this.clock,
@@ -51,6 +53,10 @@ class Bench {
           worker.isTerminated = true;
         },
       };
+    },
+    earlier: () => this.earlier,
+    remember: (snapshots) => {
+      this.remembered = snapshots;
     },
     changed: (name, change) => void this.changes.push(`${name} ${change.to}`),
   });
@@ -117,11 +123,33 @@ describe('the BFD service', () => {
     expect(one.log).toEqual(['BFD_WORKER']);
     one.clock.advance(100);
     expect(one.workers).toHaveLength(2);
-    expect(one.workers[1].told[0]).toMatchObject({ type: 'configure', resume: { [one.specs[0].key]: SNAPSHOT } });
+    expect(one.workers[1].told[0]).toMatchObject({
+      type: 'configure',
+      resume: { [one.specs[0].key]: { snapshot: SNAPSHOT, isSameLife: true } },
+    });
     expect(one.changes).toEqual([]);
     // What the old one says now is of no interest.
     one.workers[0].events.message({ type: 'changed', key: one.specs[0].key, change: DOWN, snapshot: SNAPSHOT });
     expect(one.changes).toEqual([]);
+  });
+
+  test('sessions that were up are remembered, and another life goes on with them', () => {
+    const one = new Bench();
+    one.service.apply([peer('a', '192.0.2.1'), peer('b', '192.0.2.2')]);
+    one.say(UP);
+    one.clock.advance(200);
+    expect(one.remembered).toEqual({ '192.0.2.1': SNAPSHOT });
+    const next = new Bench();
+    next.earlier = one.remembered;
+    next.service.apply([peer('a', '192.0.2.1')]);
+    expect(next.workers[0].told[0]).toMatchObject({
+      resume: { '192.0.2.1': { snapshot: SNAPSHOT, isSameLife: false } },
+    });
+    next.say(null);
+    expect(next.service.stateOf('a')).toMatchObject({ timesUp: 1, snapshot: { state: 'Up' } });
+    one.say(DOWN, { ...SNAPSHOT, state: 'Down' });
+    one.clock.advance(200);
+    expect(one.remembered).toEqual({});
   });
 
   test('one that ends again and again is waited for longer each time, up to ten seconds', () => {
@@ -180,6 +208,7 @@ describe('the BFD service', () => {
   test('remembers why and how often', () => {
     const one = new Bench();
     one.service.apply([peer('a', '192.0.2.1')]);
+    one.say(null, { ...SNAPSHOT, state: 'Down' });
     one.say(UP);
     one.say(DOWN, { ...SNAPSHOT, state: 'Down', diagnostic: 1 });
     one.say(UP);
@@ -190,9 +219,9 @@ describe('the BFD service', () => {
   test('closing waits for the farewells, but not for ever', async () => {
     const one = new Bench();
     one.service.apply([peer('a', '192.0.2.1')]);
-    const closed = one.service.close();
-    expect(one.workers[0].told.at(-1)).toEqual({ type: 'end' });
-    one.clock.advance(300);
+    const closed = one.service.close({ '192.0.2.1': 120_000 });
+    expect(one.workers[0].told.at(-1)).toEqual({ type: 'end', patience: { '192.0.2.1': 120_000 } });
+    one.clock.advance(500);
     await closed;
     expect(one.workers[0].isTerminated).toBe(true);
   });

@@ -6,7 +6,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
-import type { BfdChange, BfdSnapshot } from '../../bgp/bfd/session.ts';
+import type { BfdChange, BfdResume, BfdSnapshot } from '../../bgp/bfd/session.ts';
 import type { BfdConfig, SessionConfig } from '../../bgp/session-config.ts';
 import type { Log } from '../log/log.ts';
 import type { Clock, TimerHandle } from '../speaker/clock.ts';
@@ -18,8 +18,10 @@ const RESTART_LAST_MS = 10_000;
 const RESTART_FORGET_MS = 60_000;
 /** The worker counts once a second; silent for so long while this thread runs, it hangs. */
 const HANG_MS = 10_000;
-/** Farewells of a shutdown. */
-const END_MS = 300;
+/** Changes are kept for another life after this: a thousand sessions may come up together. */
+const REMEMBER_MS = 200;
+/** Farewells of a shutdown, and the answers of peers that are asked to wait (worker.ts). */
+const END_MS = 500;
 
 /** The worker thread, or what stands for it in a test. */
 export interface BfdWorker {
@@ -57,6 +59,10 @@ export interface BfdServiceOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly startWorker?: StartBfdWorker;
+  /** Sessions of an earlier life of this process, by key. */
+  earlier(): Readonly<Record<string, BfdSnapshot>>;
+  /** What another life would go on from is another value now. */
+  remember(snapshots: Readonly<Record<string, BfdSnapshot>>): void;
   /** The state of a peer's session is another one. */
   changed(peer: string, change: BfdChange, state: BfdState): void;
 }
@@ -86,9 +92,10 @@ export class BfdService {
   /** What the worker was told last. */
   #told = '';
   #restartMs = 0;
-  #startedMs = 0;
+  #startedMs = Number.NEGATIVE_INFINITY;
   #restart: TimerHandle | null = null;
   #watch: TimerHandle | null = null;
+  #remembering: TimerHandle | null = null;
   #lastSignMs = 0;
   #ended: (() => void) | null = null;
   /** Why packets of all sessions may not arrive; null: nothing known. */
@@ -136,8 +143,11 @@ export class BfdService {
     return [...this.#states.values()];
   }
 
-  /** Tells peers that BFD is switched off, so that they do not take our silence for a failure, and ends the worker. */
-  async close(): Promise<void> {
+  /**
+   * Asks the peers of the sessions in `patience` (milliseconds by key) to wait for another life, tells the others that BFD
+   * is switched off, so that nobody takes our silence for a failure, and ends the worker.
+   */
+  async close(patience: Readonly<Record<string, number>>): Promise<void> {
     this.#restart?.cancel();
     this.#watch?.cancel();
     const worker = this.#worker;
@@ -148,10 +158,11 @@ export class BfdService {
         deadline.cancel();
         resolve();
       };
-      worker.post({ type: 'end' });
+      worker.post({ type: 'end', patience });
     });
     this.#worker = null;
     worker.terminate();
+    this.#remember();
   }
 
   /**
@@ -174,6 +185,7 @@ export class BfdService {
   #start(): void {
     const { clock, log } = this.#options;
     this.#restart = null;
+    const isFirst = this.#startedMs === Number.NEGATIVE_INFINITY;
     this.#startedMs = clock.nowMs();
     this.#told = '';
     let worker: BfdWorker | null = null;
@@ -194,14 +206,16 @@ export class BfdService {
     }
     this.#worker = worker;
     log.info('BFD_STARTED', { sessions: this.#states.size }, 'BFD runs in a thread of its own');
-    const resume: Record<string, BfdSnapshot> = {};
-    for (const [key, { snapshot }] of this.#states) if (snapshot !== null) resume[key] = snapshot;
+    const resume: Record<string, BfdResume> = {};
+    for (const [key, snapshot] of Object.entries(isFirst ? this.#options.earlier() : {}))
+      if (snapshot.state === 'Up') resume[key] = { snapshot, isSameLife: false };
+    for (const [key, { snapshot }] of this.#states) if (snapshot !== null) resume[key] = { snapshot, isSameLife: true };
     this.#configure(resume);
     this.#lastSignMs = clock.nowMs();
     this.#watchOver();
   }
 
-  #configure(resume: Readonly<Record<string, BfdSnapshot>>): void {
+  #configure(resume: Readonly<Record<string, BfdResume>>): void {
     const sessions = [...this.#states.values()].map(({ spec }) => spec);
     const told = JSON.stringify(sessions);
     if (told === this.#told) return;
@@ -266,7 +280,10 @@ export class BfdService {
   #changed(key: string, change: BfdChange | null, snapshot: BfdSnapshot): void {
     const state = this.#states.get(key);
     if (state === undefined) return;
+    // Up from the start: it goes on from an earlier life.
+    if (state.snapshot === null && snapshot.state === 'Up') state.timesUp = 1;
     state.snapshot = snapshot;
+    this.#remembering ??= this.#options.clock.setTimer(REMEMBER_MS, () => this.#remember());
     if (change === null) return;
     const { clock } = this.#options;
     state.sinceMs = clock.nowMs();
@@ -279,6 +296,14 @@ export class BfdService {
     if (state.clients.length > 0 || change.to === 'Up') return;
     this.#states.delete(key);
     this.#configure({});
+  }
+
+  #remember(): void {
+    this.#remembering?.cancel();
+    this.#remembering = null;
+    const snapshots: Record<string, BfdSnapshot> = {};
+    for (const [key, { snapshot }] of this.#states) if (snapshot?.state === 'Up') snapshots[key] = snapshot;
+    this.#options.remember(snapshots);
   }
 
   #problem({ key, problem, detail }: Extract<FromWorker, { type: 'problem' }>): void {

@@ -13,6 +13,8 @@ import { BfdSockets } from './sockets.ts';
 const COUNTERS_MS = 1000;
 /** Asked for on Linux for this thread only; without CAP_SYS_NICE the kernel refuses, and the thread stays as it is. */
 const NICENESS = -10;
+/** Peers that are asked to wait for the next life have so long to answer. */
+const PATIENCE_MS = 250;
 const LONGEST_SLEEP_MS = 60_000;
 
 function run(port: MessagePort): void {
@@ -25,6 +27,8 @@ function run(port: MessagePort): void {
   const random = (): number => Math.random();
   const nowMs = (): number => performance.now();
   let isWorking = false;
+  /** The end has begun; infinite: it has not. */
+  let endsAtMs = Number.POSITIVE_INFINITY;
   let timer: NodeJS.Timeout | null = null;
 
   const engine: BfdEngine = new BfdEngine(
@@ -44,14 +48,24 @@ function run(port: MessagePort): void {
     wake();
   });
 
+  const end = (): void => {
+    sockets.listen([]);
+    tell({ type: 'ended' });
+    port.close();
+    clearInterval(counting);
+  };
+
   /** Works off what is due and sleeps until something is due again. */
   const work = (): void => {
     timer = null;
     isWorking = true;
     const nextMs = engine.advance();
     isWorking = false;
-    if (nextMs === Number.POSITIVE_INFINITY) return;
-    const delayMs = Math.min(LONGEST_SLEEP_MS, Math.max(1, Math.ceil(nextMs - nowMs())));
+    const isEnding = endsAtMs !== Number.POSITIVE_INFINITY;
+    if (isEnding && (engine.isUnderstood || nowMs() >= endsAtMs)) return end();
+    const untilMs = Math.min(nextMs, endsAtMs);
+    if (untilMs === Number.POSITIVE_INFINITY) return;
+    const delayMs = Math.min(LONGEST_SLEEP_MS, Math.max(1, Math.ceil(untilMs - nowMs())));
     timer = setTimeout(work, delayMs);
   };
   /** After anything that may be due earlier than the sleep ends: once for all packets of one turn. */
@@ -72,11 +86,9 @@ function run(port: MessagePort): void {
       wake();
       return;
     }
-    engine.end();
-    tell({ type: 'ended' });
-    port.close();
-    clearInterval(counting);
-    if (timer !== null) clearTimeout(timer);
+    engine.beginEnd(message.patience);
+    endsAtMs = nowMs() + PATIENCE_MS;
+    wake();
   });
   const counting = setInterval(() => tell({ type: 'counters', ...engine.counters() }), COUNTERS_MS);
 }

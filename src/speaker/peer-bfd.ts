@@ -15,6 +15,7 @@ import { BfdService, type BfdState, type StartBfdWorker } from '../bfd/service.t
 import type { Log } from '../log/log.ts';
 import type { Clock } from './clock.ts';
 import type { PeerDriver } from './peer-driver.ts';
+import type { RestartMemory } from './restart-memory.ts';
 
 const RELEASED = 'no longer configured: answered until the peer ends it, since many would end the BGP session too';
 
@@ -22,6 +23,8 @@ export interface PeerBfdOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly startWorker?: StartBfdWorker;
+  /** What an earlier life left, and where what another one should know is kept. */
+  memory(): RestartMemory;
   driverOf(name: string): PeerDriver | undefined;
 }
 
@@ -33,6 +36,11 @@ export class PeerBfd {
     this.#options = options;
     this.#service = new BfdService({
       ...options,
+      earlier: () => {
+        const { earlier, place } = options.memory();
+        return earlier !== null && earlier.place === place ? earlier.bfd : {};
+      },
+      remember: (bfd) => options.memory().remember({ bfd }),
       changed: (peer, change, state) => this.#changed(peer, change, state),
     });
   }
@@ -43,8 +51,21 @@ export class PeerBfd {
     for (const { session } of peers) this.#hold(session.name);
   }
 
-  close(): Promise<void> {
-    return this.#service.close();
+  /**
+   * `silent`: this process will be back. Peers that keep our routes meanwhile are asked for as much patience with BFD, and
+   * the next life goes on with the sessions (RFC 5882 section 4.3.2.2); BIRD 2.0 and FRR 8 would else drop the routes.
+   */
+  close(mode: 'silent' | 'administrative'): Promise<void> {
+    const patience: Record<string, number> = {};
+    for (const { spec, clients } of this.#service.states()) {
+      const drivers = clients.map((name) => this.#options.driverOf(name));
+      const keeps = (driver: PeerDriver | undefined): boolean =>
+        driver?.config.gracefulRestart.mode === 'full' && driver.session?.gracefulRestart != null;
+      if (mode !== 'silent' || drivers.length === 0 || !drivers.every(keeps)) continue;
+      const seconds = drivers.map((driver) => driver?.config.gracefulRestart.restartTimeSeconds ?? 0);
+      patience[spec.key] = Math.min(...seconds) * 1000;
+    }
+    return this.#service.close(patience);
   }
 
   /** The peer's BFD session; null: it has none. */
@@ -138,6 +159,7 @@ export class PeerBfd {
 /** Why a Down does not end the BGP session; null: it does. */
 function whatKeepsBgp(driver: PeerDriver, { cause }: BfdChange): string | null {
   if (cause === 'neighbor-admin-down') return 'the peer has switched it off';
+  if (cause === 'not-resumed') return 'the peer does not go on with the session of an earlier life';
   if (cause === 'admin-down') return 'it was switched off here';
   const usesRestart = driver.config.gracefulRestart.mode !== 'off' && driver.session?.gracefulRestart != null;
   if (cause === 'neighbor-restarted' && usesRestart) return "the peer's BFD has started anew (graceful restart)";

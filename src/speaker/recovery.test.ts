@@ -124,6 +124,7 @@ const earlier = (...peers: readonly string[]): RememberedRestart => ({
   place: 'here',
   hadKernelRoutes: [true, true],
   peers,
+  bfd: {},
 });
 
 describe('after a restart', () => {

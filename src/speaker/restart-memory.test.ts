@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import { restartBits } from './restart-memory.ts';
 
 const HERE = 'boot netns';
-const earlier = (hadKernelRoutes: readonly [boolean, boolean], place = HERE) => ({ place, hadKernelRoutes, peers: [] });
+const earlier = (hadKernelRoutes: readonly [boolean, boolean], place = HERE) => ({
+  place,
+  hadKernelRoutes,
+  peers: [],
+  bfd: {},
+});
 
 test.each([
   ['a first start', [0, 0], true, null, false, [false, false]],

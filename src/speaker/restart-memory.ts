@@ -5,6 +5,8 @@
  * succeed: everything works without, only less exactly.
  */
 
+import type { BfdSnapshot } from '../../bgp/bfd/session.ts';
+
 export interface RememberedRestart {
   /** Of the machine and network namespace: in another one nothing of our forwarding is left. */
   readonly place: string;
@@ -12,6 +14,8 @@ export interface RememberedRestart {
   readonly hadKernelRoutes: readonly [boolean, boolean];
   /** Names of peers whose routes we had or still waited for, and that take part in graceful restart. */
   readonly peers: readonly string[];
+  /** BFD sessions that were Up, by key (src/bfd/service.ts): the next life goes on with them. */
+  readonly bfd: Readonly<Record<string, BfdSnapshot>>;
 }
 
 export interface RestartMemory {
@@ -19,8 +23,8 @@ export interface RestartMemory {
   readonly earlier: RememberedRestart | null;
   /** Where this life runs, as `place` above. */
   readonly place: string;
-  /** Keeps it soon. */
-  remember(state: Omit<RememberedRestart, 'place'>): void;
+  /** Keeps it soon, beside what was said before. Nothing is kept before `peers` has been said. */
+  remember(state: Partial<Omit<RememberedRestart, 'place'>>): void;
   /** Keeps what was said last; resolves when that is done or has failed. */
   flush(): Promise<void>;
   /** The peers have been told goodbye: the next life is no restart to them. */

@@ -98,7 +98,12 @@ export class Speaker implements PeerHost {
       this.#begun = resolve;
     });
     this.listeners = new Listeners(this.log, this.clock, (address) => this.#peerAt(address));
-    this.bfd = new PeerBfd({ log: this.log, clock: this.clock, driverOf: (name) => this.drivers.get(name) });
+    this.bfd = new PeerBfd({
+      log: this.log,
+      clock: this.clock,
+      memory: () => this.#memory,
+      driverOf: (name) => this.drivers.get(name),
+    });
     this.views = new SpeakerViews(this);
   }
 
@@ -355,11 +360,11 @@ export class Speaker implements PeerHost {
   async shutdown(mode: 'silent' | 'administrative'): Promise<void> {
     this.#recovery?.remember();
     this.#recovery?.end();
-    // Peers that are told goodbye drop our routes: the next start is no restart to them.
-    const remembered = mode === 'silent' ? this.#memory.flush() : this.#memory.forget();
     await this.listeners.close();
     // Before sessions end: peers must not take our silence for a failure of the path.
-    await this.bfd.close();
+    await this.bfd.close(mode);
+    // Peers that are told goodbye drop our routes: the next start is no restart to them.
+    const remembered = mode === 'silent' ? this.#memory.flush() : this.#memory.forget();
     for (const driver of this.drivers.values()) {
       driver.dispatch({ type: 'stop', cause: 'shutdown', text: null, silent: mode === 'silent' });
       driver.dispose();

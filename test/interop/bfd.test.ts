@@ -8,6 +8,8 @@
 import { expect, test } from 'vitest';
 import type { BfdSessionView } from '../../src/api/schema.ts';
 import { type Pair, type PairOptions, withPair } from '../support/pair.ts';
+import { birdc } from '../support/peers/bird.ts';
+import { vtysh } from '../support/peers/frr.ts';
 import { bfdViews, peerView } from '../support/peers/peregrine.ts';
 import { announcement, type Neighbour } from '../support/peers/router.ts';
 import { describeInterop } from '../support/requirements.ts';
@@ -137,6 +139,29 @@ for (const kind of ['bird', 'frr'] as const) {
         expect((await peerView(pair.peregrine.context, ipv4)).sessionsEstablished).toBe(2);
       });
     });
+
+    test('our own restart: the peer keeps our routes, BFD does not tell it that the path is gone', async () => {
+      const restart = { mode: 'full', restartTimeSeconds: 60 };
+      const options: PairOptions = {
+        ...base,
+        both: { ...BFD, gracefulRestartSeconds: 60 },
+        peregrine: { peregrine: { gracefulRestart: restart } },
+        peregrineNetworks: [announcement('10.1.0.0/24')],
+      };
+      await withPair(options, async (pair) => {
+        await up(pair);
+        await pair.heard(pair.foreign, FAMILY, 'our route', (list) => list.length === 1);
+        await pair.peregrine.stop();
+        // Longer than the Detection Time.
+        await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS * MULTIPLIER * 2));
+        expect(await foreignTable(pair)).toContain('10.1.0.0/24');
+        await pair.peregrine.restart();
+        await up(pair);
+        expect(await foreignTable(pair)).toContain('10.1.0.0/24');
+        // Not down and up again: gone on with.
+        expect(pair.peregrine.daemon.log()).not.toMatch(/BFD_UP|BFD_DOWN/);
+      });
+    });
   });
 }
 
@@ -175,6 +200,11 @@ async function up(pair: Pair, times: number | null = 1): Promise<void> {
     (times === null || bfd.timesUp === times) &&
     bfd.detectionTimeMs === INTERVAL_MS * MULTIPLIER;
   await waitUntil('BFD is up', DEADLINE_MS, () => bfdViews(pair.peregrine.context), isUp);
+}
+
+/** The peer's table, stale routes included (FRR leaves them out of what it received). */
+function foreignTable({ foreign: { kind, context } }: Pair): Promise<string> {
+  return kind === 'frr' ? vtysh(context, 'show bgp ipv4 unicast') : birdc(context, 'show', 'route');
 }
 
 async function cut(pair: Pair): Promise<void> {

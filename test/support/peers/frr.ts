@@ -77,8 +77,8 @@ export const FRR: RouterDriver = {
       const bfdd = ['-f', path('bfdd.conf'), '-i', path('bfdd.pid'), '--bfdctl', control, ...common, ...logging];
       const daemon = spawnDaemon(router, 'bfdd', bfdd);
       await daemon.ready('vtysh reaches bfdd', START_DEADLINE_MS, async () => {
-        const answer = await bfddVtysh(router, 'show bfd peers json');
-        return answer.includes('[') ? true : null;
+        const argv = ['vtysh', '--vty_socket', vtyFolder(router), '-d', 'bfdd', '-c', 'show bfd peers json'];
+        return (await router.command(argv)).includes('[') ? true : null;
       });
     }
     writeFileSync(path('bgpd.conf'), renderFrr(router.config));
@@ -165,14 +165,9 @@ function vtyFolder(router: RouterContext): string {
   return join(router.folder, 'vty');
 }
 
-function vtysh(router: RouterContext, ...commands: readonly string[]): Promise<string> {
+export function vtysh(router: RouterContext, ...commands: readonly string[]): Promise<string> {
   const words = commands.flatMap((command) => ['-c', command]);
   return router.command(['vtysh', '--vty_socket', vtyFolder(router), '-d', 'bgpd', ...words]);
-}
-
-/** A question to bfdd instead of bgpd. */
-export function bfddVtysh(router: RouterContext, command: string): Promise<string> {
-  return router.command(['vtysh', '--vty_socket', vtyFolder(router), '-d', 'bfdd', '-c', command]);
 }
 
 async function configure(router: RouterContext, commands: readonly string[]): Promise<void> {
