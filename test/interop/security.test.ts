@@ -9,6 +9,7 @@ import type { Namespace } from '../support/netns.ts';
 import { type Pair, type PairOptions, withPair } from '../support/pair.ts';
 import { FOREIGN_KINDS } from '../support/peers/index.ts';
 import { describeInterop } from '../support/requirements.ts';
+import { tcpCounters } from '../support/topology.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const REFUSAL_DEADLINE_MS = 30_000;
@@ -54,7 +55,7 @@ for (const kind of FOREIGN_KINDS) {
 async function expectRefusal(options: PairOptions, counters: readonly string[]): Promise<void> {
   await withPair(options, async (pair) => {
     await waitFor(`one of ${counters.join(', ')} counts`, REFUSAL_DEADLINE_MS, async () => {
-      const values = await Promise.all(sides(pair).map((side) => tcpCounters(pair, side)));
+      const values = await Promise.all(sides(pair).map((side) => tcpCounters(pair.lab, side)));
       return values.some((value) => counters.some((name) => (value.get(name) ?? 0) > 0)) ? true : null;
     });
     const status = await pair.peregrine.session(pair.foreign.namespace.ipv4);
@@ -65,12 +66,4 @@ async function expectRefusal(options: PairOptions, counters: readonly string[]):
 
 function sides(pair: Pair): readonly Namespace[] {
   return [pair.peregrine.namespace, pair.foreign.namespace];
-}
-
-/** The TcpExt line of /proc/net/netstat in that namespace: a line of names, then one of values. */
-async function tcpCounters(pair: Pair, namespace: Namespace): Promise<ReadonlyMap<string, number>> {
-  const { stdout } = await pair.lab.run(namespace, ['cat', '/proc/net/netstat']);
-  const [names, values] = stdout.split('\n').filter((line) => line.startsWith('TcpExt:'));
-  const numbers = values.split(' ');
-  return new Map(names.split(' ').map((name, index) => [name, Number(numbers[index])]));
 }

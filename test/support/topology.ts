@@ -101,3 +101,11 @@ export function placeOf(
     },
   };
 }
+
+/** What the kernel has counted in a namespace: the TcpExt lines of /proc/net/netstat, one of names, then one of values. */
+export async function tcpCounters(lab: Laboratory, namespace: Namespace): Promise<ReadonlyMap<string, number>> {
+  const { stdout } = await lab.run(namespace, ['cat', '/proc/net/netstat']);
+  const [names, values] = stdout.split('\n').filter((line) => line.startsWith('TcpExt:'));
+  const numbers = values.split(' ');
+  return new Map(names.split(' ').map((name, index) => [name, Number(numbers[index])]));
+}
