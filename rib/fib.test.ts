@@ -265,6 +265,36 @@ describe('kernel policy', () => {
     expect(scene.drain()[PREFIX]).toBe('via 192.0.2.2 dev 2 + via 192.0.2.254 dev 3 metric 0');
   });
 
+  test('each path of a multipath route passes the policy for itself', () => {
+    const policy: Policy = {
+      name: 'kernel',
+      statements: [
+        {
+          name: 'next hop is a WireGuard peer',
+          matches: [{ kind: 'next-hop', prefixes: ['192.0.2.2/32'] }],
+          actions: [],
+          verdict: 'reject',
+        },
+        {
+          name: 'IPIP',
+          matches: [],
+          actions: [{ kind: 'set-tunnel', interfaceName: 'tunl0' }],
+          verdict: 'accept',
+        },
+      ],
+      otherwise: 'accept',
+    };
+    const scene = new Scene({}, policy);
+    scene.interfaces.set('tunl0', 9);
+    announce(scene, '1', PREFIX, { nextHop: '192.0.2.1' });
+    announce(scene, '2', PREFIX, { nextHop: '192.0.2.2' });
+    announce(scene, '3', PREFIX, { nextHop: '192.0.2.3' });
+    expect(scene.drain()[PREFIX]).toBe('via 192.0.2.1 dev 2 + via 192.0.2.3 dev 2 metric 0');
+    // With one left it is a route like any other, tunnel and all.
+    scene.bench.update(peerOf(scene, '3'), { withdrawn: [PREFIX] });
+    expect(scene.drain()[PREFIX]).toBe('via 192.0.2.1 dev 9 onlink metric 0');
+  });
+
   test.each<[string, (scene: Scene) => void]>([
     ['installed', (s) => announce(s, '1', PREFIX, {})],
     ['no best path', () => {}],

@@ -248,9 +248,27 @@ export class FibDesired implements PrefixConsumer {
     }
     builder.begin(false, metric);
     const count = this.#source.multipath(family, prefix, this.#rows, this.#rows.length);
-    if (count <= 1) this.#addSinglePath(family, row, set);
-    else for (let i = 0; i < count; i++) this.#addResolvedHop(family, this.#rows[i]);
+    const used = count <= 1 ? count : this.#acceptedRows(family, prefix, row, count, this.#options);
+    if (used > 1) for (let i = 0; i < used; i++) this.#addResolvedHop(family, this.#rows[i]);
+    else {
+      // The policy has been asked about the others meanwhile; what it sets for this one is wanted.
+      if (count > 1) this.#passesPolicy(family, prefix, row, set, this.#options);
+      this.#addSinglePath(family, row, set);
+    }
     return builder.hops === 0 ? this.#refuse(NOT_INSTALLED_NEXT_HOP) : this.#entries.intern(builder);
+  }
+
+  /** Of the paths of a multipath route, only those that pass the policy themselves; they come to stand first. */
+  #acceptedRows(family: FamilyIndex, prefix: PrefixHandle, best: PathRow, count: number, options: FibOptions): number {
+    const rows = this.#rows;
+    const { rowEffective } = this.#source.paths[family];
+    let accepted = 0;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i];
+      if (row !== best && !this.#passesPolicy(family, prefix, row, rowEffective[row], options)) continue;
+      rows[accepted++] = row;
+    }
+    return accepted;
   }
 
   #refuse(reason: NotInstalledReason): FibEntryHandle {

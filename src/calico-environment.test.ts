@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_DERIVE_OPTIONS } from '../confd/derive/options.ts';
-import { calicoEnvironment } from './calico-environment.ts';
+import { calicoEnvironment, environmentLogLevel } from './calico-environment.ts';
 
 describe('the environment of calico-node', () => {
   test.each<[sentence: string, variables: { [name: string]: string }, expected: object]>([
@@ -54,4 +54,15 @@ describe('the environment of calico-node', () => {
   ])('%s=%s is refused by name', (name, value) => {
     expect(calicoEnvironment({ [name]: value })).toMatchObject({ ok: false, reason: expect.stringContaining(name) });
   });
+});
+
+test.each([
+  ['Debug', 'debug'],
+  ['WARNING', 'warn'],
+  ['fatal', 'error'],
+  ['none', null],
+  ['', null],
+  [undefined, null],
+])('BGP_LOGSEVERITYSCREEN %s', (name, level) => {
+  expect(environmentLogLevel({ BGP_LOGSEVERITYSCREEN: name })).toBe(level);
 });

@@ -7,6 +7,7 @@ import { DEFAULT_STATUS_PATH_PREFIX } from '../confd/datastore/endpoint-status.t
 import { calicoFlag, type Environment } from '../confd/datastore/environment.ts';
 import { FELIX_GENERATIONS, type FelixGenerationOption } from '../confd/derive/felix-generation.ts';
 import { DEFAULT_DERIVE_OPTIONS, type DeriveOptions } from '../confd/derive/options.ts';
+import type { LogLevel } from './log/log.ts';
 
 export interface CalicoEnvironment {
   readonly options: DeriveOptions;
@@ -60,4 +61,19 @@ export function calicoEnvironment(variables: Environment): EnvironmentResult {
   const statusPathPrefix = CALICO_ENDPOINT_STATUS_PATH_PREFIX || DEFAULT_STATUS_PATH_PREFIX;
   const isStatusPathGiven = Boolean(CALICO_ENDPOINT_STATUS_PATH_PREFIX);
   return { ok: true, environment: { options, statusPathPrefix, isStatusPathGiven } };
+}
+
+const SCREEN_SEVERITIES: Readonly<Record<string, LogLevel>> = {
+  trace: 'debug',
+  debug: 'debug',
+  info: 'info',
+  warning: 'warn',
+  error: 'error',
+  fatal: 'error',
+};
+
+/** BGP_LOGSEVERITYSCREEN, which goes before the resources (section 6.2); null: not set, or no name of a severity. */
+export function environmentLogLevel({ BGP_LOGSEVERITYSCREEN: name = '' }: Environment): LogLevel | null {
+  const key = name.toLowerCase();
+  return Object.hasOwn(SCREEN_SEVERITIES, key) ? SCREEN_SEVERITIES[key] : null;
 }

@@ -46,7 +46,8 @@ const EXIT_CONFIGURATION = 2;
 
 /** Runs until a signal ends it; resolves to the exit status. */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
-  const log = new EchoLog(createLog(options.logLevel ?? 'info'), options.logLevel ?? 'info');
+  const level = options.logLevel ?? 'info';
+  const log = new EchoLog(createLog(level), level, options.logLevel !== null);
   const speaker = new Speaker({
     log,
     clock: systemClock,

@@ -257,8 +257,10 @@ async function run(values: Values, positionals: readonly string[]): Promise<numb
     return runDaemon({ ...common, source: { kind: 'file', path: values.config } });
   }
   const { node, spec } = calicoSource(values);
+  const { environmentLogLevel } = await import('./calico-environment.ts');
   const { runDaemon } = await import('./daemon.ts');
-  return runDaemon({ ...common, source: { kind: 'datastore', node, spec } });
+  const level = common.logLevel ?? environmentLogLevel(process.env);
+  return runDaemon({ ...common, logLevel: level, source: { kind: 'datastore', node, spec } });
 }
 
 async function show(values: Values, positionals: readonly string[]): Promise<number> {

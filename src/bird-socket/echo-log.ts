@@ -13,11 +13,14 @@ export class EchoLog implements Log {
   readonly #inner: Log;
   readonly #listeners = new Set<EchoListener>();
   readonly #debugged = new Set<string>();
+  readonly #isPinned: boolean;
   #level: LogLevel = 'info';
 
-  constructor(inner: Log, level: LogLevel = 'info') {
+  /** `isPinned`: the level stays as it is whatever configurations say; somebody has chosen it for this process. */
+  constructor(inner: Log, level: LogLevel = 'info', isPinned = false) {
     this.#inner = inner;
     this.#level = level;
+    this.#isPinned = isPinned;
   }
 
   listen(listener: EchoListener): void {
@@ -58,7 +61,7 @@ export class EchoLog implements Log {
   }
 
   setLevel(level: LogLevel): void {
-    this.#level = level;
+    if (!this.#isPinned) this.#level = level;
     this.#inner.setLevel(this.#effective);
   }
 

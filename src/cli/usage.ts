@@ -63,14 +63,14 @@ Options
   --version, --help
 
 Environment with --node, as calico-node has it: CALICO_ROUTER_ID, NAMESPACE, USE_POD_CIDR, CALICO_K8S_NODE_REF,
-CALICO_ADVERTISE_CLUSTER_IPS, CALICO_ENDPOINT_STATUS_PATH_PREFIX. Our own: PEREGRINE_FELIX_GENERATION (auto, 3.28 to
-3.33: docs/felix-generation.md), PEREGRINE_MISSING_PASSWORD (unauthenticated, withhold: docs/differences.md),
-PEREGRINE_NEXT_HOP_OBJECTS (off, auto: docs/adr/0009-next-hop-objects.md).
+CALICO_ADVERTISE_CLUSTER_IPS, CALICO_ENDPOINT_STATUS_PATH_PREFIX, BGP_LOGSEVERITYSCREEN. Our own:
+PEREGRINE_FELIX_GENERATION (auto, 3.28 to 3.33: docs/felix-generation.md), PEREGRINE_MISSING_PASSWORD
+(unauthenticated, withhold: docs/differences.md), PEREGRINE_NEXT_HOP_OBJECTS (off, auto:
+docs/adr/0009-next-hop-objects.md).
 
-Signals of a running daemon: SIGHUP reads the configuration again, SIGUSR1 writes what is
-known to the log. SIGTERM ends the process without telling the
-peers, so that graceful restart keeps the routes (but see --on-sigterm). SIGINT (Ctrl-C) closes all sessions with Cease / Administrative
-Shutdown and ends it. Kernel routes stay in both cases.
+Signals of a running daemon: SIGHUP reads the configuration again, SIGUSR1 writes what is known to the log. SIGTERM
+ends the process without telling the peers, so that graceful restart keeps the routes (but see --on-sigterm). SIGINT
+(Ctrl-C) closes all sessions with Cease / Administrative Shutdown and ends it. Kernel routes stay in both cases.
 
 Exit status: 0 done, 1 failed, 2 the command line or the configuration is wrong.
 `;
