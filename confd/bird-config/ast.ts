@@ -3,7 +3,7 @@
  * (constants are written out, variables, attributes and functions told apart), nothing is interpreted.
  */
 
-import type { Position } from './diagnostic.ts';
+import type { BirdDiagnostic, Position } from './diagnostic.ts';
 
 export type BinaryOperator = '&&' | '||' | '=' | '!=' | '<' | '<=' | '>' | '>=' | '~' | '!~' | '+' | '-' | '*' | '/';
 
@@ -181,4 +181,6 @@ export interface BirdConfig {
   readonly protocols: readonly Protocol[];
   /** Global statements that mean nothing here, such as `timeformat`. */
   readonly ignored: readonly GlobalOption[];
+  /** What is legal and probably not what was meant. */
+  readonly doubts: readonly BirdDiagnostic[];
 }

@@ -31,11 +31,17 @@ export class BirdConfigError extends Error {
   }
 }
 
+/** A line as it may be shown: what could be a password is blotted out, its length kept for the caret. */
+function withoutPasswords(line: string): string {
+  if (!line.includes('password')) return line;
+  return line.replace(/"([^"]*)/g, (_all, text: string) => `"${'*'.repeat(text.length)}`);
+}
+
 /** `FILE:line:column message`, and the line itself with a caret under the place when its text is given. */
 export function formatBirdDiagnostic({ file, line, column, message }: BirdDiagnostic, text: string | null): string {
   const head = `${file}:${line}:${column} ${message}`;
   const source = text?.split('\n', line)[line - 1];
   if (source === undefined || source.trim() === '') return head;
   const gutter = `${line} | `;
-  return `${head}\n${gutter}${source.replaceAll('\t', ' ').slice(0, 400)}\n${' '.repeat(gutter.length + Math.max(0, column - 1))}^`;
+  return `${head}\n${gutter}${withoutPasswords(source).replaceAll('\t', ' ').slice(0, 400)}\n${' '.repeat(gutter.length + Math.max(0, column - 1))}^`;
 }

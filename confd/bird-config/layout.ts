@@ -185,7 +185,15 @@ function tidy(given: readonly (Line | Mark)[]): (Line | Mark)[] {
     size = items.length;
     const lines = items.filter((item): item is Line => item.kind === 'line');
     const at = places(items);
-    for (const line of lines) {
+    for (const [i, line] of lines.entries()) {
+      if (line.verdict === 'next' && line.jump === null) {
+        // What goes on to a verdict for all routes may as well have it.
+        const behind = lines[i + 1];
+        if (behind?.matches.length === 0 && behind.actions.length === 0) {
+          line.verdict = behind.verdict;
+          line.jump = behind.jump;
+        }
+      }
       // A jump to an unconditional jump or verdict is that one.
       for (let hops = 0; line.jump !== null && hops < 8; hops++) {
         const target = lines[at.get(line.jump) ?? lines.length];

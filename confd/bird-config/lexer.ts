@@ -226,7 +226,8 @@ export class Lexer {
       if (address[0].split('.').some((octet) => Number(octet) > 255)) {
         throw new BirdConfigError(at, `${address[0]} is no IPv4 address`);
       }
-      return this.#take(frame, 'ip4', address[0].split('.').map(Number).join('.'), at);
+      frame.offset += address[0].length;
+      return { kind: 'ip4', text: address[0].split('.').map(Number).join('.'), value: 0, at };
     }
     const text = matchAt(NUMBER, frame)?.[0] ?? '';
     const value = Number(text);

@@ -13,7 +13,7 @@ import type { BirdSources } from './lexer.ts';
 import { directInterfaces, type KernelPart, kernelPart, NO_KERNEL, staticRoutes } from './node-parts.ts';
 import type { Warn } from './options.ts';
 import { parseBirdConfig } from './parse.ts';
-import { PolicyTranslator } from './translate-policy.ts';
+import { PolicyMemory, PolicyTranslator } from './translate-policy.ts';
 
 const BIRD_ROUTE_PROTOCOL = 12;
 const DEFAULT_PORT = 179;
@@ -58,16 +58,26 @@ interface FamilyPart {
   readonly debug: boolean;
 }
 
-/** @param hash of all texts, in order: the revision of the state */
+/**
+ * @param hash of all texts, in order: the revision of the state
+ * @param memory of the reading before, for a daemon that reads again and again
+ */
 export function loadBirdConfig(
   sources: BirdSources,
   files: BirdFiles,
   hash: (texts: Iterable<string>) => string,
+  memory = new PolicyMemory(),
 ): BirdLoadResult {
+  memory.begin();
   if (files.ipv4 === null && files.ipv6 === null) throw new Error('no file is named');
   const conditions: Condition[] = [];
+  const warned = new Set<string>();
   const warn: Warn = ({ file, line, column }, message) => {
-    conditions.push({ resource: `${file}:${line}:${column}`, field: '', message, severity: 'warning' });
+    const resource = `${file}:${line}:${column}`;
+    // Once for an option of a template that many protocols have.
+    if (warned.has(`${resource} ${message}`)) return;
+    warned.add(`${resource} ${message}`);
+    conditions.push({ resource, field: '', message, severity: 'warning' });
   };
   const inputs = { texts: new Map<string, string>(), paths: new Set<string>(), patterns: new Set<string>() };
   const diagnostics: BirdDiagnostic[] = [];
@@ -80,7 +90,7 @@ export function loadBirdConfig(
     if (path === null) continue;
     try {
       const parsed = parseBirdConfig(remembering(sources, inputs), path, family);
-      parts.push(familyPart(parsed.config, path, family, warn));
+      parts.push(familyPart(parsed.config, path, family, warn, memory));
     } catch (error) {
       if (!(error instanceof BirdConfigError)) throw error;
       diagnostics.push(error.toDiagnostic());
@@ -90,6 +100,7 @@ export function loadBirdConfig(
   if (diagnostics.length === 0) {
     try {
       const desired = combine(parts, hash(inputs.texts.values()), conditions);
+      memory.commit();
       return { ok: true, desired, inputs };
     } catch (error) {
       if (!(error instanceof BirdConfigError)) throw error;
@@ -126,7 +137,13 @@ function only(protocols: readonly Protocol[], type: ProtocolType): Protocol | nu
   return found[0] ?? null;
 }
 
-function familyPart(config: BirdConfig, path: string, family: FamilyName, warn: Warn): FamilyPart {
+function familyPart(
+  config: BirdConfig,
+  path: string,
+  family: FamilyName,
+  warn: Warn,
+  memory: PolicyMemory,
+): FamilyPart {
   const { routerId, listen, protocols } = config;
   if (routerId === null) {
     throw new BirdConfigError({ file: path, line: 1, column: 1 }, 'Router ID must be configured: router id A.B.C.D;');
@@ -135,7 +152,8 @@ function familyPart(config: BirdConfig, path: string, family: FamilyName, warn: 
   for (const { name, at } of config.ignored) {
     if (name === 'graceful restart wait') warn(at, `${name} has no effect: nothing waits for peers that are not there`);
   }
-  const policies = new PolicyTranslator(config, family);
+  for (const doubt of config.doubts) warn(doubt, doubt.message);
+  const policies = new PolicyTranslator(config, family, memory);
   const inputs = { family, routerId: routerId.value, policies, warn };
   const peers = peersOf(
     protocols.filter(({ type }) => type === 'bgp'),

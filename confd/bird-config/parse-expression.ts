@@ -25,12 +25,21 @@ export class ExpressionParser {
   expression(): Expression {
     return this.#tokens.nested(() => {
       let left = this.#comparison();
+      let before = '';
       while (this.#tokens.isOperator('&&') || this.#tokens.isOperator('||')) {
         const { text, at } = this.#tokens.take();
+        // Elsewhere && is stronger.
+        if (text === '&&' && before === '||') this.#doubt(at);
+        before = text;
         left = { kind: 'binary', operator: text as BinaryOperator, left, right: this.#comparison(), at };
       }
       return left;
     });
+  }
+
+  #doubt({ file, line, column }: Position): void {
+    const message = '|| and && are of one precedence: what is left of this && is one condition; brackets make it plain';
+    this.#scope.doubts.push({ file, line, column, message });
   }
 
   /** A number that is known when the file is read. */

@@ -99,6 +99,7 @@ export class ProtocolParser {
       name = longer;
       this.#tokens.take();
     }
+    if (name === '' && token.kind !== 'word') this.#tokens.fail('an option, or }');
     const form = options.get(name);
     if (form !== undefined) return { name, form };
     const words = name === '' ? describeToken(token) : `${name} ${describeToken(this.#tokens.token)}`;

@@ -38,7 +38,7 @@ class ConfigParser {
     while (this.#tokens.token.kind !== 'end') {
       if (!this.#tokens.takeOperator(';')) this.#statement();
     }
-    const { functions, filters, templates, protocols } = this.#scope;
+    const { functions, filters, templates, protocols, doubts } = this.#scope;
     return {
       routerId: this.#routerId,
       listen: this.#listen,
@@ -47,6 +47,7 @@ class ConfigParser {
       templates,
       protocols: [...protocols.values()],
       ignored: this.#ignored,
+      doubts,
     };
   }
 

@@ -2,7 +2,7 @@
 
 import type { FamilyName } from '../../bgp/family.ts';
 import type { Expression, FilterDefinition, FunctionDefinition, Protocol, Variable } from './ast.ts';
-import { BirdConfigError, type Position } from './diagnostic.ts';
+import { BirdConfigError, type BirdDiagnostic, type Position } from './diagnostic.ts';
 import type { Token } from './lexer.ts';
 import { isReserved } from './vocabulary.ts';
 
@@ -16,6 +16,7 @@ export class Scope {
   readonly tables = new Set<string>(['master']);
   /** Of the function or filter that is being read. */
   variables: Map<string, Variable> = new Map();
+  readonly doubts: BirdDiagnostic[] = [];
 
   constructor(family: FamilyName) {
     this.family = family;

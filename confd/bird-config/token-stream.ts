@@ -7,7 +7,8 @@ import { FALSE_WORDS, TRUE_WORDS } from './vocabulary.ts';
 
 export function describeToken({ kind, text }: Token): string {
   if (kind === 'end') return 'the end of the file';
-  if (kind === 'string') return `"${text}"`;
+  // Not the text itself: it may be a password.
+  if (kind === 'string') return 'a text in quotes';
   return kind === 'quoted-name' ? `'${text}'` : text;
 }
 

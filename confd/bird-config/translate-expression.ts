@@ -140,6 +140,8 @@ export class ExpressionTranslator {
       case 'source':
       case 'ifname':
       case 'proto':
+      // A path or a list that is not there reads as an empty one.
+      case 'bgp_path':
       case 'bgp_community':
       case 'bgp_large_community':
       case 'bgp_ext_community':
@@ -149,8 +151,6 @@ export class ExpressionTranslator {
       case 'dest':
         if (this.#context.use !== 'kernel') this.#unsupported(name, at);
         return { kind: 'attribute', name, defined: ALWAYS };
-      case 'bgp_path':
-        return { kind: 'attribute', name, defined: this.#defined(name, at, state) };
       case 'bgp_next_hop':
         return this.#nextHop(at, state);
       case 'preference':
@@ -190,10 +190,17 @@ export class ExpressionTranslator {
         if (state.localPref === 'mixed')
           this.#unsupported('defined(bgp_local_pref) after it was set on some routes', at);
         return sourceIn(state, ['bgp']);
-      case 'bgp_next_hop':
       case 'bgp_path':
+        if (isKernel && state.versions['as-path'] !== undefined)
+          this.#unsupported('defined(bgp_path) after a change', at);
+        return isKernel ? sourceIn(state, ['bgp']) : ALWAYS;
+      case 'bgp_next_hop':
       case 'bgp_origin':
         return isKernel ? sourceIn(state, ['bgp']) : ALWAYS;
+      case 'bgp_community':
+      case 'bgp_large_community':
+      case 'bgp_ext_community':
+        throw new BirdConfigError(at, `defined(${name}) is not supported: a list that is not there reads as empty`);
       case 'gw':
       case 'krt_source':
       case 'krt_prefsrc':

@@ -3,6 +3,7 @@
 import type { FamilyName } from '../../bgp/family.ts';
 import type { PolicyUse } from '../../rib/policy/compiled.ts';
 import { ACCEPT_ALL, type Policy, REJECT_ALL } from '../../rib/policy/policy.ts';
+import { same } from '../same.ts';
 import type { BirdConfig, FilterUse } from './ast.ts';
 import { BirdConfigError, type Position } from './diagnostic.ts';
 import type { FilterContext } from './filter-context.ts';
@@ -20,14 +21,39 @@ export interface PolicyPlace {
   readonly preference: number;
 }
 
+/** Policies of one reading for the next: what means the same stays the same object, so that diff need not look into it. */
+export class PolicyMemory {
+  #before: ReadonlyMap<string, Policy> = new Map();
+  #now = new Map<string, Policy>();
+
+  /** The policy of the reading before when it is equal. */
+  keep(key: string, made: Policy): Policy {
+    const old = this.#before.get(key);
+    const policy = old !== undefined && same(old, made) ? old : made;
+    this.#now.set(key, policy);
+    return policy;
+  }
+
+  begin(): void {
+    this.#now = new Map();
+  }
+
+  /** The reading counts; what it did not use is forgotten. */
+  commit(): void {
+    this.#before = this.#now;
+  }
+}
+
 export class PolicyTranslator {
+  readonly #memory: PolicyMemory;
   readonly #config: BirdConfig;
   readonly #family: FamilyName;
   readonly #peers: FilterContext['peers'];
   readonly #known = new Map<string, Policy>();
   #total = 0;
 
-  constructor(config: BirdConfig, family: FamilyName) {
+  constructor(config: BirdConfig, family: FamilyName, memory = new PolicyMemory()) {
+    this.#memory = memory;
     this.#config = config;
     this.#family = family;
     this.#peers = config.protocols.flatMap(({ type, name, options }) => {
@@ -46,7 +72,8 @@ export class PolicyTranslator {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const made = this.#make(use, place, at);
-    const policy = hasOwnPreference ? withPreference(made, place.preference) : made;
+    const whole = hasOwnPreference ? withPreference(made, place.preference) : made;
+    const policy = this.#memory.keep(`${this.#family} ${key}`, whole);
     this.#total += policy.statements.length;
     if (this.#total > MAX_TOTAL_STATEMENTS) {
       throw new BirdConfigError(at, `all filters together are too long: more than ${MAX_TOTAL_STATEMENTS} statements`);

@@ -139,6 +139,11 @@ describe('words of matches and actions', () => {
       formatAction({ kind: 'compute', target: 'metric', offset: 9, sign: -1, from: 'local-pref' }),
       'set metric 9 - LOCAL_PREF',
     ],
+    [formatAction({ kind: 'compute', target: 'med', offset: 9, sign: 1, from: 'med' }), 'set MED MED + 9'],
+    [
+      formatAction({ kind: 'compute', target: 'local-pref', offset: 4294967291, sign: 1, from: 'local-pref' }),
+      'set LOCAL_PREF LOCAL_PREF - 5',
+    ],
     [formatMatch({ kind: 'as-path-length', min: 1, max: 3 }), 'AS path length in 1..3'],
     [formatMatch({ kind: 'metric', min: 5, max: 5 }), 'metric is 5'],
     [formatMatch({ kind: 'local-pref', min: 5, max: 6 }), 'LOCAL_PREF in 5..6'],

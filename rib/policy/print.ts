@@ -77,7 +77,11 @@ export function formatAction(action: Action): string {
       return `normalise priority (normal ${action.normal})`;
     case 'compute': {
       const names = { 'local-pref': 'LOCAL_PREF', med: 'MED', metric: 'metric' };
-      return `set ${names[action.target]} ${action.offset} ${action.sign === 1 ? '+' : '-'} ${names[action.from]}`;
+      const { target, from, sign, offset } = action;
+      if (sign === -1) return `set ${names[target]} ${offset} - ${names[from]}`;
+      // Arithmetic wraps: a great number is a small one to subtract.
+      const isLess = offset > 0x7fffffff;
+      return `set ${names[target]} ${names[from]} ${isLess ? '-' : '+'} ${isLess ? 2 ** 32 - offset : offset}`;
     }
     case 'set-preference':
       return `set preference ${action.value}`;

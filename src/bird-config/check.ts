@@ -5,6 +5,7 @@
 
 import { type BirdDiagnostic, formatBirdDiagnostic } from '../../confd/bird-config/diagnostic.ts';
 import { type BirdFiles, type BirdLoadResult, loadBirdConfig } from '../../confd/bird-config/load.ts';
+import type { PolicyMemory } from '../../confd/bird-config/translate-policy.ts';
 import type { DesiredState } from '../../confd/desired-state.ts';
 import { fileSources, hashOf } from './sources.ts';
 
@@ -19,8 +20,8 @@ export type BirdCheckResult =
       readonly isMissingFile: boolean;
     };
 
-export function readBirdConfig(files: BirdFiles): BirdLoadResult {
-  return loadBirdConfig(fileSources, files, hashOf);
+export function readBirdConfig(files: BirdFiles, memory?: PolicyMemory): BirdLoadResult {
+  return loadBirdConfig(fileSources, files, hashOf, memory);
 }
 
 /** Mistakes as people want them. */

@@ -10,6 +10,7 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { folderOf } from '../../confd/bird-config/lexer.ts';
 import type { BirdFiles, BirdInputs } from '../../confd/bird-config/load.ts';
+import { PolicyMemory } from '../../confd/bird-config/translate-policy.ts';
 import type { DesiredState } from '../../confd/desired-state.ts';
 import type { Log } from '../log/log.ts';
 import type { Clock, TimerHandle } from '../speaker/clock.ts';
@@ -57,9 +58,12 @@ export class BirdConfigFollower {
   /** Errors that were logged, so as not to repeat them. */
   #reported = '';
   #inputs: BirdInputs | null = null;
+  readonly #memory = new PolicyMemory();
   #watchers = new Map<string, FSWatcher>();
   #settle: TimerHandle | null = null;
   #firstChangeMs = 0;
+  /** Somebody wants the files to be read, changed or not. */
+  #isAsked = false;
   #look: TimerHandle | null = null;
   #isStopped = false;
   /** One reading at a time. */
@@ -90,15 +94,30 @@ export class BirdConfigFollower {
     this.#watchers.clear();
   }
 
-  /** Reads now, whether anything has changed or not; other files when they are named. */
+  /** Reads now and puts it in force, whether anything has changed or not; other files when they are named. */
   reload(files: BirdFiles = this.#files): Promise<ReloadOutcome> {
-    const reading = this.#reading.then(() => this.#read(files));
+    return this.#readNext(files, true);
+  }
+
+  /** What is wrong with the files as they are now; empty when they are good. Nothing is changed. */
+  check(): readonly string[] {
+    const result = readBirdConfig(this.#files);
+    return result.ok ? [] : formatBirdErrors(result);
+  }
+
+  #readNext(files: BirdFiles, isAsked: boolean): Promise<ReloadOutcome> {
+    const reading = this.#reading.then(() => this.#read(files, isAsked));
     this.#reading = reading.catch(() => {});
     return reading;
   }
 
   /** Reads soon, once for many requests: what a signal does. */
   reloadSoon(): void {
+    this.#isAsked = true;
+    this.#readSoon();
+  }
+
+  #readSoon(): void {
     if (this.#isStopped) return;
     const { clock } = this.#options;
     const now = clock.nowMs();
@@ -107,14 +126,16 @@ export class BirdConfigFollower {
     const waited = now - this.#firstChangeMs;
     this.#settle = clock.setTimer(Math.max(0, Math.min(SETTLE_MS, SETTLE_LIMIT_MS - waited)), () => {
       this.#settle = null;
-      void this.reload();
+      const isAsked = this.#isAsked;
+      this.#isAsked = false;
+      void this.#readNext(this.#files, isAsked);
     });
   }
 
-  async #read(files: BirdFiles): Promise<ReloadOutcome> {
+  async #read(files: BirdFiles, isAsked: boolean): Promise<ReloadOutcome> {
     if (this.#isStopped) return { outcome: 'unchanged' };
     const { speaker, log, adjust } = this.#options;
-    const result = readBirdConfig(files);
+    const result = readBirdConfig(files, this.#memory);
     this.#inputs = result.inputs;
     this.#watch(result.inputs);
     this.#seen = this.#appearance();
@@ -129,6 +150,8 @@ export class BirdConfigFollower {
     const isNew = desired.revision !== this.#revision;
     this.#revision = desired.revision;
     if (!isNew) {
+      // What is in force may be other than what was read last: the control socket can go a step back.
+      if (isAsked && this.#isStarted) await speaker.apply(desired);
       speaker.setSourceStatus(true, '');
       return { outcome: 'unchanged' };
     }
@@ -204,14 +227,14 @@ export class BirdConfigFollower {
 
   #changed(): void {
     if (this.#isStopped || this.#appearance() === this.#seen) return;
-    this.reloadSoon();
+    this.#readSoon();
   }
 
   /** For what no event tells of: a folder that was not there, a lost watch. */
   #lookLater(): void {
     if (this.#isStopped) return;
     this.#look = this.#options.clock.setTimer(LOOK_MS, () => {
-      if (this.#appearance() !== this.#seen) this.reloadSoon();
+      if (this.#appearance() !== this.#seen) this.#readSoon();
       this.#lookLater();
     });
   }
