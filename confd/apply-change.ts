@@ -58,6 +58,10 @@ export function applyChange(state: DesiredState, change: Change): DesiredState {
       return { ...state, kernel: change.kernel };
     case 'decision':
       return { ...state, decision: change.decision };
+    case 'drain': {
+      const { drain: _before, ...rest } = state;
+      return change.drain === null ? rest : { ...rest, drain: change.drain };
+    }
     case 'log-level':
       return { ...state, logLevel: change.logLevel };
     case 'identity':

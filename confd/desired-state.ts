@@ -23,6 +23,8 @@ export interface OriginatedRoute {
   readonly communities: readonly string[];
   /** Which resource asked for it, for people. */
   readonly origin: string;
+  /** An address that other nodes serve too: withdrawn when this one is drained. Absent: no. */
+  readonly isService?: boolean;
 }
 
 export interface ListenAddress {
@@ -88,5 +90,7 @@ export interface DesiredState {
   readonly kernel: KernelConfig;
   readonly decision: DecisionConfig;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Why this node is to be drained (RFC 8326), in words; absent: it is not. Sessions stay. */
+  readonly drain?: string;
   readonly conditions: readonly Condition[];
 }

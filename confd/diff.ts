@@ -41,6 +41,8 @@ export type Change =
   | Described<'peer-policy', { readonly peer: DesiredPeer; readonly fields: readonly string[] }>
   | Described<'kernel', { readonly kernel: DesiredState['kernel']; readonly fields: readonly string[] }>
   | Described<'decision', { readonly decision: DesiredState['decision'] }>
+  /** To be drained, and why; null: no longer. */
+  | Described<'drain', { readonly drain: string | null }>
   | Described<'log-level', { readonly logLevel: DesiredState['logLevel'] }>
   | Described<'identity', { readonly identity: Identity }>
   | Described<'metadata', { readonly metadata: Metadata }>;
@@ -299,6 +301,11 @@ function planRest(plan: Plan, running: DesiredState, desired: DesiredState): voi
   if (running.routerId !== routerId || running.localAs !== localAs) {
     const reason = `router id ${routerId}, AS ${localAs}: best paths are chosen anew`;
     plan.policies.push({ kind: 'identity', impact: 'soft', reason, identity: { routerId, localAs } });
+  }
+  if (running.drain !== desired.drain) {
+    const drain = desired.drain ?? null;
+    const reason = drain === null ? 'no longer drained' : `drained: ${drain}`;
+    plan.policies.push({ kind: 'drain', impact: 'soft', reason, drain });
   }
   if (running.logLevel !== logLevel) {
     plan.described.push({ kind: 'log-level', impact: 'hitless', reason: `log level ${logLevel}`, logLevel });

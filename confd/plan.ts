@@ -55,6 +55,7 @@ function subjectOf(change: Change): string {
       return 'kernel routes';
     case 'decision':
     case 'identity':
+    case 'drain':
     case 'log-level':
     case 'metadata':
       return 'this speaker';

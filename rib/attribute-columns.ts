@@ -22,6 +22,8 @@ export const SET_HAS_OTC = 1 << 11;
 export const SET_HAS_COMMUNITIES = 1 << 12;
 export const SET_HAS_EXTENDED_COMMUNITIES = 1 << 13;
 export const SET_HAS_LARGE_COMMUNITIES = 1 << 14;
+/** A local route that others have too and that goes first when this node is drained. */
+export const SET_SERVICE = 1 << 15;
 
 /** Values of `source`, as in attribute code 0 of locally made sets. */
 export const SOURCE_BGP = 0;

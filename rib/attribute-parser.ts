@@ -25,10 +25,13 @@ import {
   SET_NO_EXPORT,
   SET_NO_EXPORT_SUBCONFED,
   SET_NO_LLGR,
+  SET_SERVICE,
 } from './attribute-columns.ts';
 import type { NextHopHandle, NextHopTable } from './next-hop.ts';
 
 export const ATTRIBUTE_LOCAL_ORIGIN = 0;
+/** Bit in octet 3 of its value: source, route type, two octets of bits, metric, interface. */
+export const LOCAL_IS_SERVICE = 1;
 export const ATTRIBUTE_ORIGIN = 1;
 export const ATTRIBUTE_AS_PATH = 2;
 export const ATTRIBUTE_NEXT_HOP = 3;
@@ -85,6 +88,7 @@ export function parseAttributes(
       case ATTRIBUTE_LOCAL_ORIGIN:
         columns.source[handle] = octets[value];
         columns.routeType[handle] = octets[value + 1];
+        if ((octets[value + 3] & LOCAL_IS_SERVICE) !== 0) flags |= SET_SERVICE;
         columns.metric[handle] = uint32At(octets, value + 4);
         columns.interfaceIndex[handle] = uint32At(octets, value + 8);
         break;

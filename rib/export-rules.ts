@@ -25,6 +25,7 @@ import {
   SET_NO_ADVERTISE,
   SET_NO_EXPORT,
   SET_NO_EXPORT_SUBCONFED,
+  SET_SERVICE,
   SOURCE_BGP,
 } from './attribute-columns.ts';
 import type { AttributeStore, SetHandle } from './attribute-store.ts';
@@ -40,6 +41,7 @@ import {
   ADVERTISED,
   NOT_ADVERTISED_BLACKHOLE,
   NOT_ADVERTISED_CLUSTER_LOOP,
+  NOT_ADVERTISED_DRAINED,
   NOT_ADVERTISED_IBGP_TO_IBGP,
   NOT_ADVERTISED_LLGR_STALE,
   NOT_ADVERTISED_NO_ADVERTISE,
@@ -51,6 +53,12 @@ import {
   type NotAdvertisedReason,
 } from './reason.ts';
 import { SetCache } from './set-cache.ts';
+
+/**
+ * What a peer is told of a node that is being drained: `avoid`, every route with GRACEFUL_SHUTDOWN (RFC 8326) and in
+ * last place; `withdraw-services`, and service addresses no more.
+ */
+export type DrainExport = 'none' | 'avoid' | 'withdraw-services';
 
 /** Everything about a group of peers that decides what they are told; equal settings, equal export. */
 export interface ExportSettings {
@@ -77,6 +85,7 @@ export interface ExportSettings {
   /** Our role, RFC 9234; null: none. */
   readonly role: BgpRole | null;
   readonly removePrivateAs: boolean;
+  readonly drain: DrainExport;
   readonly policy: CompiledPolicy;
 }
 
@@ -213,9 +222,12 @@ export class ExportContext implements ExportDecider {
   /** RFC 1997, 4456, 7999, 9234, 9494: rules before policy, for paths learned by BGP; what we make ourselves is free. */
   #mayHear(set: SetHandle, peer: PeerIndex): NotAdvertisedReason {
     const { peers, sets } = this.#tables;
-    if (sets.source[set] !== SOURCE_BGP) return ADVERTISED;
     const settings = this.settings;
     const flags = sets.flags[set];
+    if (sets.source[set] !== SOURCE_BGP) {
+      const isGone = settings.drain === 'withdraw-services' && (flags & SET_SERVICE) !== 0;
+      return isGone ? NOT_ADVERTISED_DRAINED : ADVERTISED;
+    }
     if ((flags & SET_NO_ADVERTISE) !== 0) return NOT_ADVERTISED_NO_ADVERTISE;
     if ((flags & SET_LLGR_STALE) !== 0 && !settings.isLlgrAware) return NOT_ADVERTISED_LLGR_STALE;
     if (!settings.isInternal) {

@@ -66,7 +66,7 @@ describe('settings of a peer', () => {
     const bench = new ExportBench();
     const index = bench.addPeer('client', LOCAL_AS, { client: true });
     bench.peers.sessionUp(index, session, ends);
-    expect(exportSettingsOf(bench.peers.get(index)!, 1, policy, own)).toEqual({
+    expect(exportSettingsOf(bench.peers.get(index)!, 1, policy, own, 'none')).toEqual({
       family: 1,
       isInternal: true,
       localAs: LOCAL_AS,
@@ -81,6 +81,7 @@ describe('settings of a peer', () => {
       isLlgrAware: true,
       role: null,
       removePrivateAs: false,
+      drain: 'none',
       policy,
     });
     expect(peers.get(index)).toBeNull();
@@ -91,19 +92,19 @@ describe('settings of a peer', () => {
     const index = bench.addPeer('p', LOCAL_AS, { tellsLinkLocal });
     bench.peers.sessionUp(index, session, ends);
     const onLink = { ...own, localLinkLocal: address('fe80::1') };
-    const settings = exportSettingsOf(bench.peers.get(index)!, 1, policy, onLink);
+    const settings = exportSettingsOf(bench.peers.get(index)!, 1, policy, onLink, 'none');
     expect(settings?.localLinkLocal).toEqual(tellsLinkLocal ? address('fe80::1') : null);
   });
 
   test('there are none without a session', () => {
     const bench = new ExportBench();
-    expect(exportSettingsOf(bench.peers.get(bench.addPeer('p', 1))!, 0, policy, own)).toBeNull();
+    expect(exportSettingsOf(bench.peers.get(bench.addPeer('p', 1))!, 0, policy, own, 'none')).toBeNull();
   });
 
   test('an external peer is never a client', () => {
     const bench = new ExportBench();
     const index = bench.addPeer('p', 1, { client: true });
     bench.peers.sessionUp(index, { ...session, isInternal: false }, ends);
-    expect(exportSettingsOf(bench.peers.get(index)!, 0, policy, own)?.isRouteReflectorClient).toBe(false);
+    expect(exportSettingsOf(bench.peers.get(index)!, 0, policy, own, 'none')?.isRouteReflectorClient).toBe(false);
   });
 });

@@ -5,7 +5,7 @@
 
 import type { FamilyIndex } from '../bgp/family.ts';
 import { formatAddress, type IpAddress } from '../bgp/ip.ts';
-import type { ExportSettings } from './export-rules.ts';
+import type { DrainExport, ExportSettings } from './export-rules.ts';
 import type { PeerState } from './peer-table.ts';
 import type { CompiledPolicy } from './policy/compiled.ts';
 import type { Policy } from './policy/policy.ts';
@@ -24,6 +24,7 @@ export function exportSettingsOf(
   family: FamilyIndex,
   policy: CompiledPolicy,
   own: OwnAddresses,
+  drain: DrainExport,
 ): ExportSettings | null {
   const { session, ends } = peer;
   if (session === null || ends === null) return null;
@@ -43,6 +44,7 @@ export function exportSettingsOf(
     isLlgrAware: session.longLivedGracefulRestart !== null,
     role: session.role?.local ?? null,
     removePrivateAs,
+    drain,
     policy,
   };
 }
@@ -65,6 +67,7 @@ export function exportKey(settings: ExportSettings): string {
     settings.extendedNextHop ? 'extended next hop' : '',
     settings.isLlgrAware ? 'llgr' : '',
     isInternal ? '' : (settings.role ?? ''),
+    settings.drain,
     contentOf(settings.policy.policy),
   ].join('|');
 }

@@ -96,6 +96,7 @@ export class ExportBench implements ExportTables {
         isLlgrAware: true,
         role: null,
         removePrivateAs: false,
+        drain: 'none',
         policy: compiled(ACCEPT_ALL, 'export'),
         ...settings,
       },

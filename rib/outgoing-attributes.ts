@@ -2,7 +2,7 @@
  * The attributes that leave for a group of peers, once export policy has accepted a path: RFC 4271 5 (which attribute
  * goes where), 5.1.2 (AS_PATH), 5.1.3 (NEXT_HOP), 5.1.4 (MED), 5.1.5 (LOCAL_PREF); RFC 4456 8 (ORIGINATOR_ID,
  * CLUSTER_LIST); RFC 2545 3 and RFC 8950 4 (IPv6 next hops); RFC 4360 6 (communities that stay in the AS); RFC 7311 3.4
- * (AIGP); RFC 9234 5 (OTC). Unknown transitive attributes pass as they are: the codec has set Partial.
+ * (AIGP); RFC 9234 5 (OTC); RFC 8326 4 (a node that is drained). Unknown transitive attributes pass as they are: the codec has set Partial.
  *
  * IPv4 routes leave with NEXT_HOP when the next hop is an IPv4 address, with MP_REACH_NLRI when it is an IPv6 one;
  * IPv6 routes always with MP_REACH_NLRI.
@@ -20,6 +20,7 @@ import {
   ATTRIBUTE_ONLY_TO_CUSTOMER,
   ATTRIBUTE_ORIGIN,
   ATTRIBUTE_ORIGINATOR_ID,
+  COMMUNITY_GRACEFUL_SHUTDOWN,
   FLAG_TRANSITIVE,
 } from '../bgp/iana.ts';
 import type { IpAddress } from '../bgp/ip.ts';
@@ -30,11 +31,16 @@ import type { SetHandle } from './attribute-store.ts';
 import type { ExportSettings, ExportTables } from './export-rules.ts';
 import type { NextHopHandle } from './next-hop.ts';
 import { applyCommunityEdits } from './policy/apply-edits.ts';
+import { standardCommunity } from './policy/community.ts';
 import { NEXT_HOP_ADDRESS, NEXT_HOP_DEFAULT, NEXT_HOP_SELF, NEXT_HOP_UNCHANGED } from './policy/compiled.ts';
 import type { EvaluationContext } from './policy/evaluate.ts';
 import { ADVERTISED, NOT_ADVERTISED_NEXT_HOP, NOT_ADVERTISED_TOO_LONG, type NotAdvertisedReason } from './reason.ts';
 
 const ORIGIN_IGP = 0;
+const MED_MAX = 0xffffffff;
+/** Enough to lose against the way through a neighbouring router and one behind it. */
+const DRAIN_PREPENDS = 3;
+const GRACEFUL_SHUTDOWN = standardCommunity(COMMUNITY_GRACEFUL_SHUTDOWN);
 
 /** Builds outgoing sets for one group. */
 export class OutgoingAttributes {
@@ -57,7 +63,7 @@ export class OutgoingAttributes {
 
   /** The set for an accepted path, or 0: `reason` says why. */
   make(evaluation: EvaluationContext, isReflected: boolean): SetHandle {
-    const { policy, isInternal } = this.#settings;
+    const { policy, isInternal, drain } = this.#settings;
     const set = evaluation.set;
     const isLocal = this.#tables.sets.source[set] !== SOURCE_BGP;
     const editor = this.#editor;
@@ -73,6 +79,7 @@ export class OutgoingAttributes {
       if (evaluation.med < 0) editor.remove(ATTRIBUTE_MULTI_EXIT_DISC);
       else editor.setMed(evaluation.med);
     }
+    if (drain !== 'none') this.#putLast();
     // RFC 7311 3.4: whoever puts itself in as next hop must add its own distance. We have no interior metric to add,
     // and a value that leaves it out would be wrong, so the attribute does not pass us.
     if (isNextHopOurs || !isInternal) editor.remove(ATTRIBUTE_AIGP);
@@ -93,10 +100,33 @@ export class OutgoingAttributes {
     editor.prependCluster(this.#settings.clusterId);
   }
 
-  #writeExternal(evaluation: EvaluationContext, isLocal: boolean): void {
-    const { localAs, peerAs, removePrivateAs } = this.#settings;
+  /**
+   * RFC 8326 4.2, 4.3: GRACEFUL_SHUTDOWN, and LOCAL_PREF 0 inside the AS. Peers outside that make nothing of the
+   * community are asked by the highest MED and (in #writeExternal) by a longer path.
+   */
+  #putLast(): void {
     const editor = this.#editor;
-    editor.rewriteAsPath(evaluation.front, evaluation.frontCount, true, removePrivateAs, peerAs);
+    editor.addCommunity(GRACEFUL_SHUTDOWN);
+    if (this.#settings.isInternal) editor.setLocalPref(0);
+    else editor.setMed(MED_MAX);
+  }
+
+  /** Our AS some more times in front of the path of an external peer. */
+  #longerFront({ front, frontCount }: EvaluationContext): Uint32Array {
+    const longer = new Uint32Array(frontCount + DRAIN_PREPENDS).fill(this.#settings.localAs);
+    longer.set(front.subarray(0, frontCount), DRAIN_PREPENDS);
+    return longer;
+  }
+
+  #writeExternal(evaluation: EvaluationContext, isLocal: boolean): void {
+    const { localAs, peerAs, removePrivateAs, drain } = this.#settings;
+    const editor = this.#editor;
+    if (drain === 'none') {
+      editor.rewriteAsPath(evaluation.front, evaluation.frontCount, true, removePrivateAs, peerAs);
+    } else {
+      const front = this.#longerFront(evaluation);
+      editor.rewriteAsPath(front, front.length, true, removePrivateAs, peerAs);
+    }
     editor.remove(ATTRIBUTE_LOCAL_PREF);
     editor.remove(ATTRIBUTE_ORIGINATOR_ID);
     editor.remove(ATTRIBUTE_CLUSTER_LIST);

@@ -84,6 +84,7 @@ export const NOT_ADVERTISED_NEXT_HOP = 10;
 export const NOT_ADVERTISED_TOO_LONG = 11;
 export const NOT_ADVERTISED_CLUSTER_LOOP = 12;
 export const NOT_ADVERTISED_BLACKHOLE = 13;
+export const NOT_ADVERTISED_DRAINED = 14;
 export type NotAdvertisedReason = number;
 
 export const NOT_ADVERTISED_REASON_NAMES: readonly string[] = [
@@ -101,6 +102,7 @@ export const NOT_ADVERTISED_REASON_NAMES: readonly string[] = [
   'attributes too long for a message',
   'the cluster id of this client is in CLUSTER_LIST',
   'BLACKHOLE is not passed on to other ASes',
+  'this node is drained, and others have the address too',
 ];
 
 /** Why a best path is not wanted in the kernel's table (rib/fib.ts); 0: it is. */

@@ -53,6 +53,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     clock: systemClock,
     version: VERSION,
     deferralSeconds: options.restart.deferralSeconds,
+    drainSeconds: options.restart.drainSeconds,
   });
   const daemon = new Daemon(options, log, speaker);
   process.on('uncaughtException', (error) => {
@@ -77,6 +78,8 @@ class Daemon {
   #hangup: (() => void) | null = null;
   /** As `#reload`, but nothing changes. */
   #check: () => Promise<readonly string[]> = () => Promise.resolve([]);
+  /** Drained by SIGTERM, and about to end. */
+  #isLeaving = false;
   #stopSource: (() => Promise<void>) | null = null;
   #monitorServer: Server | null = null;
 
@@ -89,10 +92,15 @@ class Daemon {
   async run(): Promise<number> {
     const ended = new Promise<'silent' | 'administrative'>((resolve) => {
       this.#end = resolve;
-      process.on('SIGTERM', () => resolve(this.#options.restart.onSigterm === 'restart' ? 'silent' : 'administrative'));
+      this.#speaker.onRestartRequest = () => resolve('silent');
+      process.on('SIGTERM', () => this.#onSigterm(resolve));
       process.on('SIGINT', () => resolve('administrative'));
     });
     process.on('SIGUSR1', () => this.#dump());
+    process.on('SIGUSR2', () => {
+      if (this.#speaker.drains.node === null) this.#drain('SIGUSR2');
+      else this.#speaker.drains.undrainNode();
+    });
     process.on('SIGHUP', () => {
       this.#log.info('RELOAD', {}, 'SIGHUP: reading the configuration again');
       void this.#server?.reload();
@@ -142,6 +150,21 @@ class Daemon {
   #dump(): void {
     this.#log.info('DUMP', { ...this.#speaker.status() }, 'status');
     for (const peer of this.#speaker.peers()) this.#log.info('DUMP', { ...peer, peer: peer.name }, 'peer');
+  }
+
+  #onSigterm(end: (mode: 'silent' | 'administrative') => void): void {
+    const { onSigterm, drainSeconds } = this.#options.restart;
+    if (onSigterm === 'restart') return end('silent');
+    // A second one does not wait for the drain.
+    if (onSigterm === 'shutdown' || this.#isLeaving) return end('administrative');
+    this.#isLeaving = true;
+    this.#drain('SIGTERM');
+    setTimeout(() => end('administrative'), drainSeconds * 1000);
+  }
+
+  #drain(reason: string): void {
+    const closeAfterSeconds = this.#options.restart.drainSeconds;
+    this.#speaker.drains.drainNode({ reason, closeAfterSeconds, text: null });
   }
 
   async #openApi(path: string, fromFile: ApiPlaces | null = null): Promise<boolean> {

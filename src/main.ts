@@ -47,6 +47,9 @@ const OPTIONS = {
   'state-file': { type: 'string' },
   'monitor-listen': { type: 'string' },
   peers: { type: 'string' },
+  'close-after': { type: 'string' },
+  reason: { type: 'string' },
+  text: { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -90,6 +93,9 @@ const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]
   peer: ['socket', 'json'],
   ready: ['socket', 'json', 'peers'],
   live: ['socket', 'json'],
+  drain: ['socket', 'json', 'close-after', 'reason', 'text'],
+  undrain: ['socket', 'json'],
+  restart: ['socket', 'json'],
 };
 
 class UsageError extends Error {}
@@ -350,6 +356,26 @@ async function explain(values: Values, positionals: readonly string[]): Promise<
   }
 }
 
+function drainBody(values: Values): object {
+  const { 'close-after': closeAfter, reason, text } = values;
+  if (closeAfter !== undefined && closeAfter !== 'never' && !/^\d{1,5}$/.test(closeAfter)) {
+    throw new UsageError(`--close-after ${closeAfter}: wanted seconds, or never`);
+  }
+  return {
+    ...(closeAfter === undefined ? {} : { closeAfterSeconds: closeAfter === 'never' ? null : Number(closeAfter) }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(text === undefined ? {} : { text }),
+  };
+}
+
+/** Has the daemon do something and prints what it says of it. */
+async function act(values: Values, path: string, body?: object): Promise<number> {
+  const { fetchOne } = await import('./cli/client.ts');
+  const answer = await fetchOne<{ done: string }>(values.socket ?? DEFAULT_CONTROL_SOCKET, path, 'POST', body);
+  process.stdout.write(values.json ? `${JSON.stringify(answer)}\n` : `${answer.done}\n`);
+  return 0;
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parse(argv);
   if (values.version) {
@@ -404,6 +430,13 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     case 'explain':
       return explain(values, positionals);
+    case 'drain':
+    case 'undrain':
+    case 'restart': {
+      only(positionals, 1, command);
+      const body = command === 'drain' ? drainBody(values) : {};
+      return act(values, `/v1/${command}`, body);
+    }
     case 'peer': {
       const actions = Object.keys(PEER_ACTIONS);
       only(positionals, 3, `peer PEER ${actions.join('|')}`);
@@ -411,11 +444,7 @@ async function main(argv: readonly string[]): Promise<number> {
         const wanted = `${actions.slice(0, -1).join(', ')} or ${actions.at(-1)}`;
         throw Object.assign(new Error(`no action "${positionals[2]}"; wanted ${wanted}`), { status: 400 });
       }
-      const { fetchOne } = await import('./cli/client.ts');
-      const path = `/v1/peers/${encodeURIComponent(positionals[1])}/${encodeURIComponent(positionals[2])}`;
-      const answer = await fetchOne<{ done: string }>(values.socket ?? DEFAULT_CONTROL_SOCKET, path, 'POST');
-      process.stdout.write(values.json ? `${JSON.stringify(answer)}\n` : `${answer.done}\n`);
-      return 0;
+      return act(values, `/v1/peers/${encodeURIComponent(positionals[1])}/${encodeURIComponent(positionals[2])}`);
     }
     default:
       throw new UsageError(command === undefined ? 'no command given' : `unknown command "${command}"`);

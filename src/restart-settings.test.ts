@@ -8,7 +8,7 @@ test.each([
     'the environment',
     {},
     { PEREGRINE_ON_SIGTERM: 'shutdown', PEREGRINE_STATE_FILE: '/a', PEREGRINE_RESTART_DEFERRAL_SECONDS: '0' },
-    { onSigterm: 'shutdown', stateFile: '/a', deferralSeconds: 0 },
+    { onSigterm: 'shutdown', stateFile: '/a', deferralSeconds: 0, drainSeconds: 30 },
   ],
   [
     'the command line first',
@@ -16,8 +16,8 @@ test.each([
     { PEREGRINE_ON_SIGTERM: 'shutdown', PEREGRINE_STATE_FILE: '/a' },
     { ...RESTART_DEFAULTS, stateFile: '' },
   ],
-  ['a wrong word', { 'on-sigterm': 'die' }, {}, '--on-sigterm die: wanted restart or shutdown'],
-  ['a wrong variable', {}, { PEREGRINE_ON_SIGTERM: 'x' }, 'PEREGRINE_ON_SIGTERM x: wanted restart or shutdown'],
+  ['a wrong word', { 'on-sigterm': 'die' }, {}, '--on-sigterm die: wanted restart, shutdown or drain'],
+  ['a wrong variable', {}, { PEREGRINE_ON_SIGTERM: 'x' }, 'PEREGRINE_ON_SIGTERM x: wanted restart, shutdown or drain'],
   [
     'a wrong time',
     {},

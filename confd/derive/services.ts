@@ -39,7 +39,7 @@ const NOTHING: ServicePolicyInputs = {
 };
 
 function blackhole(prefix: string, origin: string): OriginatedRoute {
-  return { prefix, kind: 'blackhole', gateway: null, communities: [], origin };
+  return { prefix, kind: 'blackhole', gateway: null, communities: [], origin, isService: true };
 }
 
 /** Services that ask for one prefix. */

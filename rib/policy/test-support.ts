@@ -3,6 +3,7 @@
 import { type Prefix, parseAddress, parsePrefix } from '../../bgp/ip.ts';
 import { decodeAttributes, encodeAttributes, type PathAttributes } from '../../bgp/wire/path-attributes.ts';
 import { SOURCE_DIRECT, SOURCE_KERNEL, SOURCE_STATIC } from '../attribute-columns.ts';
+import { LOCAL_IS_SERVICE } from '../attribute-parser.ts';
 import { AttributeStore, type SetHandle } from '../attribute-store.ts';
 import { NextHopTable, type Resolution } from '../next-hop.ts';
 import { type CompileResult, compilePolicy, formatProblem } from './compile.ts';
@@ -20,6 +21,7 @@ export interface TestRoute {
   readonly metric?: number;
   /** Name of the outgoing interface of a route that is not of BGP. */
   readonly interfaceName?: string;
+  readonly isService?: boolean;
 }
 
 const SOURCES = { bgp: 0, static: SOURCE_STATIC, kernel: SOURCE_KERNEL, direct: SOURCE_DIRECT } as const;
@@ -37,7 +39,8 @@ export function blockOf(route: TestRoute, interfaceIndex: number): Uint8Array {
   if (source === 0) return attributes;
   const block = new Uint8Array(15 + attributes.length);
   const metric = route.metric ?? 0;
-  block.set([0, 0, 12, source, 1, 0, 0, metric >>> 24, (metric >>> 16) & 255, (metric >>> 8) & 255, metric & 255]);
+  const bits = route.isService === true ? LOCAL_IS_SERVICE : 0;
+  block.set([0, 0, 12, source, 1, 0, bits, metric >>> 24, (metric >>> 16) & 255, (metric >>> 8) & 255, metric & 255]);
   block[14] = interfaceIndex;
   block.set(attributes, 15);
   return block;

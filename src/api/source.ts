@@ -23,6 +23,13 @@ export interface RouteFilter {
   readonly longest?: boolean | undefined;
 }
 
+/** What is not said is as the daemon was started. */
+export interface DrainRequest {
+  readonly reason?: string | undefined;
+  readonly closeAfterSeconds?: number | null | undefined;
+  readonly text?: string | undefined;
+}
+
 export interface ApiSource {
   status(): StatusView;
   peers(): readonly PeerView[];
@@ -40,6 +47,10 @@ export interface ApiSource {
   /** The state that is in force, without passwords. */
   runningState(): Items<RunningPart> | ApiRefusal;
   differentPasswords(question: PasswordsQuestion): PasswordsAnswer | ApiRefusal;
+  drain(order: DrainRequest): DoneView | ApiRefusal;
+  undrain(): DoneView | ApiRefusal;
+  /** Ends the process a moment after the answer. */
+  restart(): DoneView | ApiRefusal;
   /** The answer says what was done. */
   act(peer: string, action: PeerAction): DoneView | ApiRefusal;
   /** In the text format of Prometheus. */

@@ -48,6 +48,21 @@ async function printList<T>(
   if (isEmpty && !options.json) options.write(`${empty}\n`);
 }
 
+function maintenanceLines({ drain, recovery }: StatusView): [string, string][] {
+  const lines: [string, string][] = [];
+  if (drain !== null) {
+    const end = drain.closesAt === null ? 'sessions stay' : `sessions end at ${drain.closesAt}`;
+    lines.push(['drained', `${drain.stage} since ${drain.since}, ${end}: ${drain.reason}`]);
+  }
+  for (const [family, { isGoingOn, until, waitingFor }] of Object.entries(recovery?.families ?? {})) {
+    if (recovery?.isRestart !== true || !isGoingOn) continue;
+    const names = waitingFor.slice(0, 5).map(({ peer, connected }) => (connected ? peer : `${peer} (absent)`));
+    const more = waitingFor.length > names.length ? ` and ${waitingFor.length - names.length} more` : '';
+    lines.push(['restarting', `${family}, until ${until} at most: waits for ${names.join(', ') || 'nobody'}${more}`]);
+  }
+  return lines;
+}
+
 export function formatStatus(status: StatusView): string {
   const tables = Object.entries(status.tables).map(
     ([family, table]) =>
@@ -70,6 +85,7 @@ export function formatStatus(status: StatusView): string {
       'datastore',
       `${status.datastore.kind}: ${status.datastore.inSync ? 'in sync' : 'not in sync'}${status.datastore.detail === '' ? '' : ` (${status.datastore.detail})`}`,
     ],
+    ...maintenanceLines(status),
     ['peers', `${status.peers.established} of ${status.peers.configured} established`],
     ...tables.map((text, index): [string, string] => [index === 0 ? 'tables' : '', text]),
     ['attribute sets', `${status.attributeSets}`],

@@ -42,6 +42,12 @@ Ask a running daemon
   peregrine explain peer PEER                        what a session waits for, what is likely to be wrong, what to do
   peregrine peer PEER refresh-in|refresh-out         ask a peer for all its routes again; send it all of ours again
   peregrine peer PEER reset|disable|enable           end its session; end it and stay away; come back
+  peregrine peer PEER drain|undrain                  have it prefer others, then end its session; come back
+  peregrine drain [--close-after SECONDS|never] [--reason TEXT] [--text TEXT]
+                                                     have all peers prefer others, withdraw service addresses, then
+                                                     end the sessions (docs/maintenance.md); undrain: come back
+  peregrine undrain
+  peregrine restart                                  end the process without a word: peers keep our routes
 
 Options
   --socket PATH     control socket (default ${DEFAULT_CONTROL_SOCKET})
@@ -54,7 +60,7 @@ Options
   --api-token-file FILE, --api-read-token-file FILE
                     run: who may use the control socket, and the API on TCP (docs/control-api.md)
   --kernel none     run: neither read nor write the kernel's routes (every next hop counts as reachable)
-  --on-sigterm WORD run: what SIGTERM does: restart (the default) or shutdown (PEREGRINE_ON_SIGTERM)
+  --on-sigterm WORD run: what SIGTERM does: restart (the default), shutdown or drain (PEREGRINE_ON_SIGTERM)
   --state-file PATH run: restart file (default: beside the control socket; PEREGRINE_STATE_FILE), or none
   --monitor-listen [ADDRESS:]PORT
                     run: also serve /metrics, /live and /ready there (docs/monitoring.md)
@@ -68,9 +74,10 @@ PEREGRINE_FELIX_GENERATION (auto, 3.28 to 3.33: docs/felix-generation.md), PEREG
 (unauthenticated, withhold: docs/differences.md), PEREGRINE_NEXT_HOP_OBJECTS (off, auto:
 docs/adr/0009-next-hop-objects.md).
 
-Signals of a running daemon: SIGHUP reads the configuration again, SIGUSR1 writes what is known to the log. SIGTERM
-ends the process without telling the peers, so that graceful restart keeps the routes (but see --on-sigterm). SIGINT
-(Ctrl-C) closes all sessions with Cease / Administrative Shutdown and ends it. Kernel routes stay in both cases.
+Signals of a running daemon: SIGHUP reads the configuration again, SIGUSR1 writes what is known to the log, SIGUSR2
+drains, and the next one undrains. SIGTERM ends the process without telling the peers, so that graceful restart keeps
+the routes (but see --on-sigterm). SIGINT (Ctrl-C) closes all sessions with Cease / Administrative Shutdown and ends it.
+Kernel routes always stay.
 
 Exit status: 0 done, 1 failed, 2 the command line or the configuration is wrong.
 `;

@@ -242,6 +242,8 @@ export const configSchema = z.strictObject({
     { address: '0.0.0.0', port: 179 },
     { address: '::', port: 179 },
   ]),
+  /** Have everybody prefer other ways and withdraw service addresses (RFC 8326); a text says why. */
+  drain: z.union([z.boolean(), z.string().min(1).max(128)], 'wanted true, false or the reason').default(false),
   /** RFC 8212: without an import (export) policy an eBGP peer's routes are not accepted (none are sent to it). */
   ebgpRequiresPolicy: z.boolean().default(false),
   kernel: z
@@ -278,7 +280,15 @@ export const configSchema = z.strictObject({
   peerGroups: z.record(z.string(), peerGroupSchema).default({}),
   peers: z.array(peerSchema).default([]),
   originate: z
-    .array(z.strictObject({ prefix, via: address.optional(), communities: z.array(community).default([]) }))
+    .array(
+      z.strictObject({
+        prefix,
+        via: address.optional(),
+        communities: z.array(community).default([]),
+        /** An address that others serve too: withdrawn while this node is drained. */
+        service: z.boolean().default(false),
+      }),
+    )
     .default([]),
   policies: z.record(z.string(), policySchema).default({}),
 });

@@ -240,6 +240,7 @@ class Builder {
         gateway: entry.via === undefined ? null : canonical(entry.via),
         communities: entry.communities,
         origin: `originate.${index}`,
+        ...(entry.service ? { isService: true } : {}),
       });
     }
     return [...routes.values()].sort((x, y) => (x.prefix < y.prefix ? -1 : 1));
@@ -284,6 +285,7 @@ export function toDesiredState(
     kernel: builder.kernel(),
     decision: config.decision,
     logLevel: config.logLevel,
+    ...(config.drain === false ? {} : { drain: config.drain === true ? 'the configuration says so' : config.drain }),
     conditions: [],
   };
   return { desired, problems: builder.problems };

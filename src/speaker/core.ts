@@ -235,7 +235,7 @@ export class SpeakerCore {
     if (session === null || peer === null || !session.families[family]) return null;
     const policy = this.compiled(peer.policy.exportPolicy[FAMILY_NAMES[family]], 'export');
     const own = this.#ownAddresses(peer.ends?.interfaceIndex ?? 0);
-    const settings = exportSettingsOf(peer, family, policy, own);
+    const settings = exportSettingsOf(peer, family, policy, own, driver.drain);
     if (settings === null) return null;
     return {
       encoding: {

@@ -7,6 +7,7 @@
 import { FAMILY_IPV4 } from '../../bgp/family.ts';
 import { addressOctets, type IpAddress } from '../../bgp/ip.ts';
 import { OctetWriter } from '../../bgp/wire/octets.ts';
+import { LOCAL_IS_SERVICE } from '../../rib/attribute-parser.ts';
 import {
   COMMUNITY_ATTRIBUTE_CODE,
   COMMUNITY_EXTENDED,
@@ -34,6 +35,8 @@ export interface LocalPath {
   readonly gateway: IpAddress | null;
   /** Texts that parseCommunity reads; others are left out (the configuration layer has refused them). */
   readonly communities: readonly string[];
+  /** Withdrawn when the node is drained. */
+  readonly isService?: boolean;
 }
 
 const FLAGS_WELL_KNOWN = 0x40;
@@ -62,7 +65,8 @@ function communityValue(communities: readonly Community[]): Uint8Array {
 /** The canonical block of a local path. */
 export function encodeLocalPath(path: LocalPath): Uint8Array {
   const writer = new OctetWriter(64);
-  const origin = new OctetWriter(12).uint8(path.source).uint8(path.routeType).uint16(0);
+  const origin = new OctetWriter(12).uint8(path.source).uint8(path.routeType);
+  origin.uint16(path.isService === true ? LOCAL_IS_SERVICE : 0);
   writeAttribute(writer, 0, 0, origin.uint32(path.metric).uint32(path.interfaceIndex).take());
   const { gateway } = path;
   if (gateway?.family === FAMILY_IPV4) writeAttribute(writer, FLAGS_WELL_KNOWN, 3, addressOctets(gateway));

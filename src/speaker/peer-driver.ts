@@ -28,6 +28,7 @@ import { decodeOpen, encodeOpen } from '../../bgp/wire/open.ts';
 import { decodeRouteRefresh } from '../../bgp/wire/route-refresh.ts';
 import { updateContextOf } from '../../bgp/wire/update-context.ts';
 import { UpdateReader } from '../../bgp/wire/update-reader.ts';
+import type { DrainExport } from '../../rib/export-rules.ts';
 import type { ReceiveOutcome } from '../../rib/rib.ts';
 import type { Log } from '../log/log.ts';
 import type { ConnectionFailure, PendingConnection } from '../net/connection.ts';
@@ -90,6 +91,10 @@ export class PeerDriver implements ConnectionOwner {
   endOfRibReceived: [boolean, boolean] = [false, false];
   /** Somebody switched the peer off by hand. */
   isDisabled = false;
+  /** What it is told while it, or the whole node, is drained. */
+  drain: DrainExport = 'none';
+  /** The drain has come to its end: the session was closed and stays so until somebody undrains. */
+  isDrained = false;
   /** Octets of connections that are closed by now. */
   #octetsReceivedBefore = 0;
   #octetsSentBefore = 0;
@@ -114,6 +119,11 @@ export class PeerDriver implements ConnectionOwner {
 
   get name(): string {
     return this.config.name;
+  }
+
+  /** By hand or by a drain that is over: the peer is neither dialled nor let in. */
+  get isKeptDown(): boolean {
+    return this.isDisabled || this.isDrained;
   }
 
   get fsmState(): FsmState {

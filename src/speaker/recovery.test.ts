@@ -16,7 +16,7 @@ const SOON_MS = 50;
 class FakeDriver {
   readonly name: string;
   readonly config: SessionConfig;
-  readonly isDisabled = false;
+  readonly isKeptDown = false;
   readonly ribIndex: number;
   session: Pick<NegotiatedSession, 'families' | 'gracefulRestart'> | null = null;
   endOfRibReceived: [boolean, boolean] = [false, false];

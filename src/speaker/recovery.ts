@@ -194,7 +194,7 @@ export class Recovery {
     const { config, session } = driver;
     return {
       name: driver.name,
-      isWanted: config.enabled && !driver.isDisabled,
+      isWanted: config.enabled && !driver.isKeptDown,
       usesGracefulRestart: config.gracefulRestart.mode !== 'off',
       isInternal: config.localAs === config.peerAs,
       isClient: this.#core.rib.peers.isClient[driver.ribIndex] === 1,

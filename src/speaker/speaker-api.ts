@@ -16,7 +16,7 @@ import {
   runningParts,
 } from '../api/running.ts';
 import type { DoneView, View } from '../api/schema.ts';
-import type { ApiSource, RouteFilter } from '../api/source.ts';
+import type { ApiSource, DrainRequest, RouteFilter } from '../api/source.ts';
 import { type Readiness, type ReadyPolicy, readiness } from '../health/readiness.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { DEFAULT_MONITOR, type MonitorSettings } from '../monitor/settings.ts';
@@ -112,6 +112,28 @@ export class SpeakerApi implements ApiSource {
     return running === null ? NOTHING_RUNS : differentPasswords(running, question);
   }
 
+  drain({ reason = 'drain by hand', closeAfterSeconds, text = undefined }: DrainRequest): DoneView {
+    const { drains, drainSeconds } = this.#speaker;
+    const closeAfter = closeAfterSeconds === undefined ? drainSeconds : closeAfterSeconds;
+    drains.drainNode({ reason, closeAfterSeconds: closeAfter, text: text ?? null });
+    return { done: `draining: ${closeAfter === null ? 'sessions stay' : `sessions end in ${closeAfter} s`}` };
+  }
+
+  undrain(): DoneView | ApiRefusal {
+    const { drains } = this.#speaker;
+    if (!drains.undrainNode()) {
+      const why =
+        drains.node === null ? 'it is not drained' : `it is drained by its configuration: ${drains.node.reason}`;
+      return { refused: why, status: 409 };
+    }
+    return { done: drains.node === null ? 'no longer drained' : `still drained: ${drains.node.reason}` };
+  }
+
+  restart(): DoneView | ApiRefusal {
+    if (!this.#speaker.requestRestart()) return { refused: 'this speaker is not a process of its own', status: 409 };
+    return { done: 'ending without a word to the peers; they keep our routes for the restart time' };
+  }
+
   /** @param text for the peer, with `reset` and `disable` (RFC 9003) */
   act(name: string, action: PeerAction, text: string | null = null): DoneView | ApiRefusal {
     const driver = this.#speaker.drivers.get(name);
@@ -144,8 +166,18 @@ export class SpeakerApi implements ApiSource {
         return { done: `disabled ${name} until it is enabled again or the daemon restarts` };
       case 'enable':
         driver.isDisabled = false;
+        if (driver.isDrained) return { done: `enabled ${name}; it stays down as long as it is drained` };
         driver.dispatch({ type: 'start' });
         return { done: `enabled ${name}` };
+      case 'drain': {
+        const { drains, drainSeconds } = this.#speaker;
+        drains.drainPeer(name, { reason: 'drain by hand', closeAfterSeconds: drainSeconds, text: null });
+        return { done: `draining ${name}: the session ends in ${drainSeconds} s` };
+      }
+      case 'undrain':
+        if (!this.#speaker.drains.undrainPeer(name))
+          return { refused: `${name} is not drained by itself`, status: 409 };
+        return { done: `no longer drained: ${name}` };
     }
   }
 }

@@ -18,6 +18,7 @@ import { type ConnectionFailure, openConnection, type PendingConnection } from '
 import type { Clock } from './clock.ts';
 import { Convergence } from './convergence.ts';
 import { SpeakerCore } from './core.ts';
+import { Drains } from './drain.ts';
 import { InputTurns } from './input-turns.ts';
 import { Listeners } from './listeners.ts';
 import { encodeLocalPath, ROUTE_BLACKHOLE, ROUTE_UNICAST, SOURCE_STATIC } from './local-paths.ts';
@@ -33,11 +34,15 @@ export interface SpeakerOptions {
   readonly version: string;
   /** How long kernel routes of an earlier life, and End-of-RIB, wait for peers at most. */
   readonly deferralSeconds?: number;
+  /** From the beginning of a drain to the end of the sessions, unless the order says it. */
+  readonly drainSeconds?: number;
 }
 
 /** Steps of a new state follow each other for so long before sessions and sockets have a turn. */
 const APPLY_MS = 10;
 
+/** Time that the answer to whoever asks for the end has to leave. */
+const ANSWER_LEAVES_MS = 100;
 /** Time that NOTIFICATIONs of a shutdown have to leave. */
 const SHUTDOWN_LINGER_MS = 300;
 
@@ -73,6 +78,10 @@ export class Speaker implements PeerHost {
   listenFailures: readonly string[] = [];
   readonly listeners: Listeners;
   readonly views: SpeakerViews;
+  readonly drains: Drains;
+  readonly drainSeconds: number;
+  /** Ends the process as SIGTERM does in its first meaning; null: nobody can. */
+  onRestartRequest: (() => void) | null = null;
   #memory: RestartMemory = NO_MEMORY;
   /** How long a recovery after a restart may take. */
   readonly deferralSeconds: number;
@@ -94,6 +103,13 @@ export class Speaker implements PeerHost {
     this.startedWallMs = options.clock.wallMs();
     this.startedMs = options.clock.nowMs();
     this.convergence = new Convergence(options.clock);
+    this.drainSeconds = options.drainSeconds ?? 30;
+    this.drains = new Drains({
+      log: this.log,
+      clock: this.clock,
+      drivers: this.drivers,
+      regroup: (drivers) => this.core?.regroup(drivers),
+    });
     this.started = new Promise((resolve) => {
       this.#begun = resolve;
     });
@@ -194,7 +210,7 @@ export class Speaker implements PeerHost {
     // Only now may anybody be dialled: the other side may dial back at once.
     for (const name of this.#mayStart) {
       const driver = this.drivers.get(name);
-      if (driver === undefined || !driver.config.enabled || driver.state.isStarted || driver.isDisabled) continue;
+      if (driver === undefined || !driver.config.enabled || driver.state.isStarted || driver.isKeptDown) continue;
       driver.dispatch({ type: 'start' });
     }
     this.appliedWallMs = this.clock.wallMs();
@@ -249,6 +265,9 @@ export class Speaker implements PeerHost {
       case 'identity':
         core.setBgpIdentifier(change.identity.routerId);
         return;
+      case 'drain':
+        this.drains.configure(change.drain);
+        return;
       case 'log-level':
       case 'metadata':
       case 'listen-add':
@@ -272,6 +291,7 @@ export class Speaker implements PeerHost {
       return;
     }
     this.drivers.set(name, driver);
+    this.drains.peerAdded(driver);
     core.addPeer(driver, index);
   }
 
@@ -281,6 +301,7 @@ export class Speaker implements PeerHost {
     driver.dispatch({ type: 'stop', cause: 'deconfigured', text: null, silent: false });
     driver.dispose();
     this.drivers.delete(name);
+    this.drains.peerRemoved(name);
     core.removePeer(driver);
   }
 
@@ -315,6 +336,7 @@ export class Speaker implements PeerHost {
     const block = encodeLocalPath({
       source: SOURCE_STATIC,
       routeType: isVia ? ROUTE_UNICAST : ROUTE_BLACKHOLE,
+      isService: route.isService === true,
       metric: 0,
       interfaceIndex: 0,
       gateway: isVia ? gateway : null,
@@ -336,7 +358,7 @@ export class Speaker implements PeerHost {
   #peerAt(address: string): PeerDriver | null {
     this.#byAddress ??= this.#indexByAddress();
     for (const driver of this.#byAddress.get(address) ?? []) {
-      if (driver.config.enabled && !driver.isDisabled) return driver;
+      if (driver.config.enabled && !driver.isKeptDown) return driver;
     }
     return null;
   }
@@ -360,6 +382,7 @@ export class Speaker implements PeerHost {
   async shutdown(mode: 'silent' | 'administrative'): Promise<void> {
     this.#recovery?.remember();
     this.#recovery?.end();
+    this.drains.close();
     await this.listeners.close();
     // Before sessions end: peers must not take our silence for a failure of the path.
     await this.bfd.close(mode);
@@ -372,6 +395,14 @@ export class Speaker implements PeerHost {
     if (mode === 'administrative') await new Promise((resolve) => setTimeout(resolve, SHUTDOWN_LINGER_MS));
     this.core?.close();
     await remembered;
+  }
+
+  /** Ends the process soon, silently; false: it cannot be ended from here. */
+  requestRestart(): boolean {
+    const end = this.onRestartRequest;
+    if (end === null) return false;
+    this.clock.setTimer(ANSWER_LEAVES_MS, end);
+    return true;
   }
 
   /** Whether an earlier life still shows, and per family until when; null before the start. */

@@ -27,7 +27,9 @@ import type { FibRouteStatus } from '../kernel/fib.ts';
 import { describeKernelRoute } from '../kernel/route-text.ts';
 import { attributesView } from './attributes-view.ts';
 import type { SpeakerCore } from './core.ts';
+import type { DrainView as DrainState } from './drain.ts';
 import type { PeerDriver } from './peer-driver.ts';
+import type { RecoveryView } from './recovery.ts';
 import type { Speaker } from './speaker.ts';
 
 /** Tables up to this size are shown sorted. */
@@ -95,6 +97,8 @@ export class SpeakerViews {
         maxMs: ms(this.#delay.max),
       },
       memory: { rssOctets: memory.rss, heapOctets: memory.heapUsed, externalOctets: memory.external },
+      recovery: recoveryView(speaker.recovery()),
+      drain: drainView(speaker.drains.node),
       conditions: [...speaker.desiredConditions, ...failures],
     };
   }
@@ -143,6 +147,7 @@ export class SpeakerViews {
         octetsSent: driver.octetsSent,
       },
       sessionsEstablished: driver.state.establishedCount,
+      drain: drainView(this.#speaker.drains.peer(driver.name)),
       waitingFor: waitingFor(driver),
       lastError:
         lastError === null
@@ -248,9 +253,32 @@ export function noPeer(name: string, speaker: Speaker): ApiRefusal {
   return { refused: `there is no peer "${name}"; there are: ${list}`, status: 404 };
 }
 
+function isoTime(wallMs: number | null): string | null {
+  return wallMs === null ? null : new Date(wallMs).toISOString();
+}
+
+function drainView(drain: DrainState | null): PeerView['drain'] {
+  if (drain === null) return null;
+  const { stage, reason, sinceMs, closesAtMs } = drain;
+  return { stage, reason, since: new Date(sinceMs).toISOString(), closesAt: isoTime(closesAtMs) };
+}
+
+function recoveryView(recovery: RecoveryView | null): StatusView['recovery'] {
+  if (recovery === null) return null;
+  const family = ({ isGoingOn, untilMs, waitingFor: peers }: RecoveryView['families'][FamilyName]) => ({
+    isGoingOn,
+    until: isoTime(untilMs),
+    waitingFor: [...peers],
+  });
+  const { isRestart, isGoingOn, families } = recovery;
+  const [ipv4, ipv6] = FAMILY_NAMES.map((name) => family(families[name]));
+  return { isRestart, isGoingOn, families: { 'ipv4-unicast': ipv4, 'ipv6-unicast': ipv6 } };
+}
+
 export function waitingFor(driver: PeerDriver): string | null {
   if (driver.session !== null) return null;
   if (!driver.config.enabled || driver.isDisabled) return 'disabled';
+  if (driver.isDrained) return 'drained';
   switch (driver.fsmState) {
     case 'Idle':
       if (driver.state.isHeldByBfd) return 'BFD to come up (strict)';

@@ -47,7 +47,7 @@ describe('the command line', () => {
     [
       'peer without an action',
       ['peer', 'x'],
-      'wanted: peregrine peer PEER refresh-in|refresh-out|reset|enable|disable',
+      'wanted: peregrine peer PEER refresh-in|refresh-out|reset|disable|enable|drain|undrain',
     ],
     ['a word too many', ['show', 'status', 'now'], 'wanted: peregrine show status'],
     ['run without a source', ['run'], '--config FILE is needed, or --node NAME and --datastore DATASTORE'],

@@ -43,9 +43,18 @@ export function fourOctetAs(as: number): Buffer {
 /** RFC 2918. */
 export const ROUTE_REFRESH = Buffer.from([2, 0]);
 
-/** RFC 4724: restart time in seconds, IPv4 unicast with the forwarding state kept. */
-export function gracefulRestart(restartTimeSeconds: number): Buffer {
-  return Buffer.from([64, 6, restartTimeSeconds >>> 8, restartTimeSeconds & 0xff, 0, 1, 1, 0x80]);
+/** RFC 4724: restart time in seconds, IPv4 unicast with the forwarding state kept; `notification`: RFC 8538, N bit. */
+export function gracefulRestart(restartTimeSeconds: number, notification = false): Buffer {
+  return Buffer.from([
+    64,
+    6,
+    (notification ? 0x40 : 0) | (restartTimeSeconds >>> 8),
+    restartTimeSeconds & 0xff,
+    0,
+    1,
+    1,
+    0x80,
+  ]);
 }
 
 /** RFC 7911: for IPv4 unicast; 1: we receive, 2: we send, 3: both. */

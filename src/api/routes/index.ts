@@ -4,6 +4,7 @@ import type { ApiRoute } from '../route.ts';
 import { bfdRoutes } from './bfd.ts';
 import { explainRoutes } from './explain.ts';
 import { kernelRoutes } from './kernel.ts';
+import { maintenanceRoutes } from './maintenance.ts';
 import { monitorRoutes } from './monitor.ts';
 import { peerRoutes } from './peers.ts';
 import { routeRoutes } from './routes.ts';
@@ -19,4 +20,5 @@ export const ROUTES: readonly ApiRoute[] = [
   ...runningRoutes,
   ...monitorRoutes,
   ...bfdRoutes,
+  ...maintenanceRoutes,
 ];

@@ -7,6 +7,7 @@ import * as bfd from './bfd.ts';
 import * as common from './common.ts';
 import * as explain from './explain.ts';
 import * as kernel from './kernel.ts';
+import * as maintenance from './maintenance.ts';
 import * as monitor from './monitor.ts';
 import * as peers from './peers.ts';
 import * as routes from './routes.ts';
@@ -23,4 +24,5 @@ export const VIEWS = {
   ...monitor,
   ...running,
   ...bfd,
+  ...maintenance,
 };

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { BfdSession } from './bfd.ts';
 import { Count, FamilyName, Time, Uint32 } from './common.ts';
+import { Drain } from './maintenance.ts';
 
 export const FamilyCounters = z.object({
   received: Count.describe('paths held from the peer, before policy'),
@@ -81,6 +82,7 @@ export const Peer = z.object({
     octetsSent: Count,
   }),
   sessionsEstablished: Count,
+  drain: Drain.nullable().describe('of this session alone; null: none'),
   waitingFor: z.string().nullable().describe('what the session waits for while it is down, in words'),
   lastError: PeerError.nullable(),
   bfd: BfdSession.nullable().describe('null: not configured'),

@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import { Condition, Count, Time, Uint32 } from './common.ts';
+import { Drain, Recovery } from './maintenance.ts';
 
 const Table = z.object({ prefixes: Count, paths: Count });
 
@@ -21,5 +22,7 @@ export const Status = z.object({
   kernel: z.object({ backend: z.string(), installed: Count, failed: Count, stale: Count }),
   eventLoopDelay: z.object({ p50Ms: z.number(), p99Ms: z.number(), maxMs: z.number() }),
   memory: z.object({ rssOctets: Count, heapOctets: Count, externalOctets: Count }),
+  recovery: Recovery.nullable().describe('null: not started yet'),
+  drain: Drain.nullable().describe('null: not drained'),
   conditions: z.array(Condition),
 });
