@@ -277,58 +277,6 @@ describe('attributes towards internal peers', () => {
   });
 });
 
-describe('a node that is drained (RFC 8326)', () => {
-  const GSHUT = '65535:0';
-  const LOCAL: PathAttributes = { origin: 'igp', asPath: [], nextHop: '10.0.0.1', localPref: 0, communities: [GSHUT] };
-
-  test('tells external peers: the community, the highest MED, our AS three more times', () => {
-    const expected = {
-      ...FROM_EXTERNAL,
-      asPath: seq(LOCAL_AS, LOCAL_AS, LOCAL_AS, LOCAL_AS, 65010, 65011),
-      nextHop: '10.0.0.1',
-      med: 0xffffffff,
-      communities: [GSHUT, '65010:1'],
-    };
-    const sent = told('external', FROM_EXTERNAL, { ...EXTERNAL, drain: 'avoid' }) as PathAttributes;
-    expect({ ...sent, communities: [...(sent.communities ?? [])].sort((x, y) => (x < y ? 1 : -1)) }).toEqual({
-      ...expected,
-      communities: ['65535:0', '65010:1'],
-    });
-  });
-
-  test.each<[string, Partial<TestRoute>, Partial<ExportSettings>, PathAttributes | string]>([
-    ['tells internal peers: LOCAL_PREF 0', {}, { ...INTERNAL, drain: 'avoid' }, LOCAL],
-    [
-      'also what had a LOCAL_PREF, with its own communities',
-      { attributes: { localPref: 300, communities: [GSHUT] } },
-      { ...INTERNAL, drain: 'avoid' },
-      LOCAL,
-    ],
-    ['service addresses too, at first', { isService: true }, { ...INTERNAL, drain: 'avoid' }, LOCAL],
-    [
-      'then withdraws service addresses',
-      { isService: true },
-      { ...INTERNAL, drain: 'withdraw-services' },
-      'this node is drained, and others have the address too',
-    ],
-    ['and keeps blocks', {}, { ...INTERNAL, drain: 'withdraw-services' }, LOCAL],
-    [
-      'a service address of a node that is not drained is like any other',
-      { isService: true },
-      INTERNAL,
-      { origin: 'igp', asPath: [], nextHop: '10.0.0.1', localPref: 100 },
-    ],
-  ])('%s', (_case, route, settings, expected) => {
-    expect(toldLocal(route, settings)).toEqual(expected);
-  });
-
-  test('a path of a peer is never a service', () => {
-    expect(told('external', FROM_EXTERNAL, { ...INTERNAL, drain: 'withdraw-services' })).toMatchObject({
-      localPref: 0,
-    });
-  });
-});
-
 describe('our own routes (semantics 4.2)', () => {
   test.each<[string, Partial<TestRoute>, Partial<ExportSettings>, PathAttributes]>([
     ['a blackhole to internal', {}, INTERNAL, { origin: 'igp', asPath: [], nextHop: '10.0.0.1', localPref: 100 }],

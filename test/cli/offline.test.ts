@@ -41,8 +41,12 @@ describe('the command line', () => {
     ['an option of another command', ['show', 'peers', '--config', 'x'], '--config is not an option of show'],
     ['an option of another list', ['show', 'peers', '--family', 'x'], '--family is an option of show routes only'],
     ['--longest without a prefix', ['show', 'routes', '--longest'], '--longest needs a PREFIX'],
-    ['show without a list', ['show'], 'wanted: peregrine show status, peers, routes, received, advertised or kernel'],
-    ['show of what there is not', ['show', 'bgp'], 'advertised or kernel, not bgp'],
+    [
+      'show without a list',
+      ['show'],
+      'wanted: peregrine show status, peers, routes, received, advertised, kernel or bfd',
+    ],
+    ['show of what there is not', ['show', 'bgp'], 'advertised, kernel or bfd, not bgp'],
     ['received without a peer', ['show', 'received'], 'wanted: peregrine show received PEER'],
     [
       'peer without an action',
@@ -50,7 +54,11 @@ describe('the command line', () => {
       'wanted: peregrine peer PEER refresh-in|refresh-out|reset|disable|enable|drain|undrain',
     ],
     ['a word too many', ['show', 'status', 'now'], 'wanted: peregrine show status'],
-    ['run without a source', ['run'], '--config FILE is needed, or --node NAME and --datastore DATASTORE'],
+    [
+      'run without a source',
+      ['run'],
+      '--config FILE is needed, or --bird-config FILE, or --node NAME and --datastore DATASTORE',
+    ],
     ['run with two sources', ['run', '--config', 'x', '--node', 'y'], '--config and --node exclude each other'],
     ['--router-id of a file', ['run', '--config', 'x', '--router-id', '1.1.1.1'], '--config and --router-id exclude'],
     ['run with half a source', ['run', '--node', 'x'], '--datastore is needed: directory:PATH, kubernetes, etcd'],
