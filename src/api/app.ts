@@ -16,7 +16,7 @@ import type * as z from 'zod';
 import { describeIssue } from '../config/words.ts';
 import type { Log } from '../log/log.ts';
 import { admit, type Entrance } from './gate.ts';
-import { type Items, ndjsonStream } from './items.ts';
+import { type Items, ndjsonStream, Page } from './items.ts';
 import { isRefusal, PROBLEM_TYPE, problemOf } from './refusal.ts';
 import { type ApiRoute, fastifyPath } from './route.ts';
 import type { ApiSource } from './source.ts';
@@ -107,6 +107,7 @@ function addRoute(
       };
       const answer: unknown = await route.handle(call, reply, request);
       if (isRefusal(answer)) return sendProblem(reply, answer.status, answer.refused);
+      if (answer instanceof Page) return sendPage(request, reply, answer);
       if (route.list !== undefined) {
         return reply.type('application/x-ndjson').send(ndjsonStream(answer as Items<unknown>));
       }
@@ -120,6 +121,18 @@ function addRoute(
       return reply.type(route.type ?? 'text/plain').send(answer);
     },
   });
+}
+
+/** The page as NDJSON; the next one is named by a link (RFC 8288), and by its cursor alone. */
+function sendPage(request: FastifyRequest, reply: FastifyReply, { items, next }: Page<unknown>): FastifyReply {
+  if (next !== null) {
+    const [path, query = ''] = request.url.split('?');
+    const parameters = new URLSearchParams(query);
+    parameters.set('cursor', next);
+    reply.header('link', `<${path}?${parameters}>; rel="next"`).header('next-cursor', next);
+  }
+  const lines = items.map((item) => `${JSON.stringify(item)}\n`);
+  return reply.type('application/x-ndjson').send(Buffer.from(lines.join('')));
 }
 
 /** fastify's form of a validator; what it refuses becomes a 400 that names the place and the wanted form. */

@@ -5,7 +5,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type * as z from 'zod';
-import type { Items } from './items.ts';
+import type { Items, Page } from './items.ts';
 import type { ApiRefusal } from './refusal.ts';
 import type { View, ViewName } from './schema.ts';
 import type { ApiSource } from './source.ts';
@@ -40,6 +40,9 @@ interface Common<P, Q, B> {
   readonly bodyLimitOctets?: number;
 }
 
+/** A list as a stream, or a page of it. */
+export type Listed<T> = Items<T> | Promise<Page<T>> | ApiRefusal;
+
 /** One JSON document, of the view with that name. */
 interface DocumentRoute<P, Q, B, N extends ViewName> extends Common<P, Q, B> {
   readonly document: N;
@@ -52,7 +55,7 @@ interface DocumentRoute<P, Q, B, N extends ViewName> extends Common<P, Q, B> {
 /** NDJSON, a view a line. */
 interface ListRoute<P, Q, B, N extends ViewName> extends Common<P, Q, B> {
   readonly list: N;
-  handle(call: Call<P, Q, B>): Items<View<N>> | ApiRefusal;
+  handle(call: Call<P, Q, B>): Listed<View<N>>;
 }
 
 /** Anything else: the handler answers by itself; `type` is the media type of the answer. */

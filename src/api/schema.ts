@@ -20,6 +20,7 @@ export type PeerView = View<'Peer'>;
 export type AttributesView = View<'Attributes'>;
 export type PathView = View<'Path'>;
 export type RouteView = View<'Route'>;
+export type AcceptedView = View<'Accepted'>;
 export type AdvertisedView = View<'Advertised'>;
 export type ReceivedView = View<'Received'>;
 export type KernelRouteView = View<'KernelRoute'>;

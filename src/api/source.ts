@@ -4,8 +4,10 @@ import type { Readiness, ReadyPolicy } from '../health/readiness.ts';
 import type { Items } from './items.ts';
 import type { PeerAction } from './peer-actions.ts';
 import type { ApiRefusal } from './refusal.ts';
+import type { Listed } from './route.ts';
 import type { PasswordsAnswer, PasswordsQuestion, RunningPart } from './running.ts';
 import type {
+  AcceptedView,
   AdvertisedView,
   BfdSessionView,
   DoneView,
@@ -17,10 +19,21 @@ import type {
   View,
 } from './schema.ts';
 
-export interface RouteFilter {
+export interface Paging {
+  readonly limit?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
+export interface RouteFilter extends Paging {
   readonly family?: string | undefined;
   readonly prefix?: string | undefined;
+  /** How the prefix is meant; an address means the longest match unless it is said otherwise. */
+  readonly match?: 'exact' | 'longest' | 'shorter' | 'longer' | undefined;
   readonly longest?: boolean | undefined;
+  readonly source?: string | undefined;
+  readonly community?: string | undefined;
+  readonly as?: number | undefined;
+  readonly originAs?: number | undefined;
 }
 
 /** What is not said is as the daemon was started. */
@@ -33,12 +46,17 @@ export interface DrainRequest {
 export interface ApiSource {
   status(): StatusView;
   peers(): readonly PeerView[];
-  peer(name: string): PeerView | ApiRefusal;
-  /** `prefix` restricts to that prefix, or with `longest` to the most specific one that covers it. */
-  routes(filter: RouteFilter): Items<RouteView> | ApiRefusal;
-  received(peer: string): Items<ReceivedView> | ApiRefusal;
-  advertised(peer: string): Items<AdvertisedView> | ApiRefusal;
+  peer(name: string): View<'PeerDetail'> | ApiRefusal;
+  routes(filter: RouteFilter): Listed<RouteView>;
+  /** Adj-RIB-In before policy, after it, and Adj-RIB-Out. */
+  received(peer: string, filter: RouteFilter): Listed<ReceivedView>;
+  accepted(peer: string, filter: RouteFilter): Listed<AcceptedView>;
+  advertised(peer: string, filter: RouteFilter): Listed<AdvertisedView>;
   kernel(): Items<KernelRouteView>;
+  nextHops(): Items<View<'NextHop'>>;
+  interfaces(): Items<View<'Interface'>>;
+  policies(): Items<View<'Policy'>>;
+  updateGroups(): Items<View<'UpdateGroup'>>;
   bfd(): Items<BfdSessionView>;
   explainRoute(prefix: string): View<'RouteExplanation'> | ApiRefusal;
   explainAdvertised(peer: string, prefix: string): View<'AdvertisedExplanation'> | ApiRefusal;

@@ -30,7 +30,7 @@ import { updateContextOf } from '../../bgp/wire/update-context.ts';
 import { UpdateReader } from '../../bgp/wire/update-reader.ts';
 import type { DrainExport } from '../../rib/export-rules.ts';
 import type { ReceiveOutcome } from '../../rib/rib.ts';
-import type { Log } from '../log/log.ts';
+import type { Log, LogLevel } from '../log/log.ts';
 import type { ConnectionFailure, PendingConnection } from '../net/connection.ts';
 import type { Clock } from './clock.ts';
 import type { InputTurns } from './input-turns.ts';
@@ -77,6 +77,8 @@ export class PeerDriver implements ConnectionOwner {
   protocolSinceWallMs: number;
   /** The last text that came with a Cease (RFC 9003), ours or the peer's. */
   lastCommunication: string | null = null;
+  /** How much of this peer is logged; null: as much as of everything. */
+  logLevel: LogLevel | null = null;
   /** The last dial that came to nothing since the session was up; null: none. */
   lastDialFailure: (ConnectionFailure & { readonly atWallMs: number }) | null = null;
   /** Whole OPEN messages of the last connection, as they went over the wire; null: none yet. */

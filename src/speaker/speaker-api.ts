@@ -3,11 +3,13 @@
  * the API, after the sessions have been started.
  */
 
-import type { FamilyIndex } from '../../bgp/family.ts';
+import { FAMILY_NAMES, type FamilyIndex } from '../../bgp/family.ts';
 import { encodeRouteRefresh } from '../../bgp/wire/route-refresh.ts';
+import { PEER_DIRECT, PEER_KERNEL, PEER_STATIC, type PeerIndex } from '../../rib/peer-table.ts';
 import type { Items } from '../api/items.ts';
 import type { PeerAction } from '../api/peer-actions.ts';
-import type { ApiRefusal } from '../api/refusal.ts';
+import { type ApiRefusal, isRefusal } from '../api/refusal.ts';
+import type { Listed } from '../api/route.ts';
 import {
   differentPasswords,
   type PasswordsAnswer,
@@ -15,16 +17,22 @@ import {
   type RunningPart,
   runningParts,
 } from '../api/running.ts';
-import type { DoneView, View } from '../api/schema.ts';
+import type { AcceptedView, AdvertisedView, DoneView, ReceivedView, RouteView, View } from '../api/schema.ts';
 import type { ApiSource, DrainRequest, RouteFilter } from '../api/source.ts';
 import { type Readiness, type ReadyPolicy, readiness } from '../health/readiness.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { DEFAULT_MONITOR, type MonitorSettings } from '../monitor/settings.ts';
+import type { SpeakerCore } from './core.ts';
 import { explainAdvertised } from './explain/advertised.ts';
 import { explainKernel } from './explain/kernel.ts';
 import { explainPeer } from './explain/peer.ts';
 import { explainRoute } from './explain/route.ts';
 import { TcpDropCounters } from './explain/tcp-counters.ts';
+import { acceptedViews, advertisedViews, receivedViews } from './lists/adj-ribs.ts';
+import { ListFilter } from './lists/filter.ts';
+import { routeViews } from './lists/loc-rib.ts';
+import { listed, type Position } from './lists/position.ts';
+import { interfaceViews, nextHopViews, policyViews } from './lists/surroundings.ts';
 import type { Speaker } from './speaker.ts';
 import { noPeer } from './views.ts';
 
@@ -72,9 +80,57 @@ export class SpeakerApi implements ApiSource {
   status = () => this.#speaker.views.status();
   peers = () => this.#speaker.views.peers();
   peer = (name: string) => this.#speaker.views.peer(name);
-  routes = (filter: RouteFilter) => this.#speaker.views.routes(filter);
-  received = (peer: string) => this.#speaker.views.received(peer);
-  advertised = (peer: string) => this.#speaker.views.advertised(peer);
+
+  routes(filter: RouteFilter): Listed<RouteView> {
+    const { core } = this.#speaker;
+    if (core === null) return [];
+    const read = ListFilter.read(core.rib, filter, (name) => this.#sourceOf(name));
+    return isRefusal(read) ? read : listed(filter, (position) => routeViews(core.rib, read, position));
+  }
+
+  received(peer: string, filter: RouteFilter): Listed<ReceivedView> {
+    return this.#ofPeer(peer, filter, (core, index, read, position) => receivedViews(core.rib, index, read, position));
+  }
+
+  accepted(peer: string, filter: RouteFilter): Listed<AcceptedView> {
+    return this.#ofPeer(peer, filter, (core, index, read, position) => acceptedViews(core.rib, index, read, position));
+  }
+
+  advertised(peer: string, filter: RouteFilter): Listed<AdvertisedView> {
+    return this.#ofPeer(peer, filter, advertisedViews);
+  }
+
+  #ofPeer<T>(
+    name: string,
+    filter: RouteFilter,
+    list: (core: SpeakerCore, peer: PeerIndex, filter: ListFilter, position: Position | null) => Items<T>,
+  ): Listed<T> {
+    const { core, drivers } = this.#speaker;
+    const driver = drivers.get(name);
+    if (core === null || driver === undefined) return noPeer(name, this.#speaker);
+    const read = ListFilter.read(core.rib, filter, (source) => this.#sourceOf(source));
+    return isRefusal(read) ? read : listed(filter, (position) => list(core, driver.ribIndex, read, position));
+  }
+
+  #sourceOf(name: string): PeerIndex | null {
+    const local = { static: PEER_STATIC, kernel: PEER_KERNEL, direct: PEER_DIRECT }[name];
+    return local ?? this.#speaker.drivers.get(name)?.ribIndex ?? null;
+  }
+
+  nextHops = () => (this.#speaker.core === null ? [] : nextHopViews(this.#speaker.core));
+  interfaces = () => (this.#speaker.core === null ? [] : interfaceViews(this.#speaker.core));
+  policies = () => (this.#speaker.running === null ? [] : policyViews(this.#speaker.running));
+
+  updateGroups(): View<'UpdateGroup'>[] {
+    const { core } = this.#speaker;
+    if (core === null) return [];
+    return core.groups.summaries().map(({ key: _, family, members, ...counts }) => ({
+      family: FAMILY_NAMES[family],
+      members: members.map((peer) => core.rib.peers.nameOf(peer)),
+      ...counts,
+    }));
+  }
+
   kernel = () => this.#speaker.views.kernel();
   bfd = () => this.#speaker.bfd.views();
 

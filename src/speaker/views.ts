@@ -1,42 +1,21 @@
 /**
- * What the API shows of the running speaker: values made from the tables on demand. Lists are generators that look at
- * a page at a time; tables of a moderate size come sorted by prefix, larger ones in the order of the table.
+ * What the API shows of the running speaker: values made from the tables on demand. Lists of routes are
+ * in lists/.
  */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { FAMILY_NAMES, type FamilyIndex, type FamilyName } from '../../bgp/family.ts';
-import { formatLanes, formatPrefix, parseAddress, parsePrefix } from '../../bgp/ip.ts';
-import { FIRST_BGP_PEER } from '../../rib/peer-table.ts';
-import type { PrefixHandle } from '../../rib/prefix-table.ts';
-import type { Rib } from '../../rib/rib.ts';
-import * as ribView from '../../rib/rib-view.ts';
-import type { Items } from '../api/items.ts';
+import { formatLanes, formatPrefix } from '../../bgp/ip.ts';
 import type { ApiRefusal } from '../api/refusal.ts';
-import type {
-  AdvertisedView,
-  FamilyCounters,
-  KernelRouteView,
-  PathView,
-  PeerView,
-  ReceivedView,
-  RouteView,
-  StatusView,
-} from '../api/schema.ts';
-import type { RouteFilter } from '../api/source.ts';
+import type { FamilyCounters, KernelRouteView, PeerView, StatusView, View } from '../api/schema.ts';
 import type { FibRouteStatus } from '../kernel/fib.ts';
 import { describeKernelRoute } from '../kernel/route-text.ts';
-import { attributesView } from './attributes-view.ts';
-import type { SpeakerCore } from './core.ts';
 import type { DrainView as DrainState } from './drain.ts';
+import { peerDetail } from './peer-detail.ts';
 import type { PeerDriver } from './peer-driver.ts';
 import type { RecoveryView } from './recovery.ts';
 import type { Speaker } from './speaker.ts';
 
-/** Tables up to this size are shown sorted. */
-const SORTED_PREFIXES = 50_000;
-const PAGE = 500;
-/** Prefixes without a result after which a list lets others have their turn. */
-const FRUITLESS_PREFIXES = 1000;
 const FAMILIES: readonly FamilyIndex[] = [0, 1];
 
 export class SpeakerViews {
@@ -109,9 +88,10 @@ export class SpeakerViews {
       .map((driver) => this.#peer(driver));
   }
 
-  peer(name: string): PeerView | ApiRefusal {
+  peer(name: string): View<'PeerDetail'> | ApiRefusal {
     const driver = this.#speaker.drivers.get(name);
-    return driver === undefined ? noPeer(name, this.#speaker) : this.#peer(driver);
+    if (driver === undefined) return noPeer(name, this.#speaker);
+    return { ...this.#peer(driver), ...peerDetail(driver) };
   }
 
   #peer(driver: PeerDriver): PeerView {
@@ -161,56 +141,6 @@ export class SpeakerViews {
             },
       bfd: this.#speaker.bfd.view(driver.name),
     };
-  }
-
-  routes(filter: RouteFilter): Items<RouteView> | ApiRefusal {
-    const { core } = this.#speaker;
-    if (core === null) return [];
-    const { family: familyName = null, prefix: text = null, longest = false } = filter;
-    const named = familyName === null ? -1 : FAMILY_NAMES.indexOf(familyName as FamilyName);
-    if (familyName !== null && named < 0) {
-      return { refused: `family "${familyName}": wanted ${FAMILY_NAMES.join(' or ')}`, status: 400 };
-    }
-    if (text === null) {
-      const families = named < 0 ? FAMILIES : [named as FamilyIndex];
-      return this.#allRoutes(core, families);
-    }
-    const prefix = parsePrefix(text);
-    if (prefix === null) return { refused: `"${text}" is not a prefix or address`, status: 400 };
-    const { family, a, b, c, d, length } = prefix;
-    if (named >= 0 && named !== family) {
-      return { refused: `"${text}" is not of the family ${familyName}`, status: 400 };
-    }
-    const isAddress = parseAddress(text) !== null;
-    const handle =
-      longest || isAddress
-        ? core.rib.prefixes[family].longestMatch(a, b, c, d, length)
-        : ribView.findPrefix(core.rib, prefix);
-    return handle === 0 ? [] : [routeView(core.rib, family, handle)];
-  }
-
-  *#allRoutes(core: SpeakerCore, families: readonly FamilyIndex[]): Generator<RouteView> {
-    for (const family of families) {
-      for (const handle of handles(core.rib, family)) {
-        // Time passes between items: the prefix may be gone by now.
-        if (!core.rib.prefixes[family].isUsed(handle) || core.rib.prefixes[family].head[handle] === 0) continue;
-        yield routeView(core.rib, family, handle);
-      }
-    }
-  }
-
-  received(name: string): Items<ReceivedView> | ApiRefusal {
-    const driver = this.#speaker.drivers.get(name);
-    const { core } = this.#speaker;
-    if (driver === undefined || core === null) return noPeer(name, this.#speaker);
-    return receivedViews(core.rib, driver.ribIndex);
-  }
-
-  advertised(name: string): Items<AdvertisedView> | ApiRefusal {
-    const driver = this.#speaker.drivers.get(name);
-    const { core } = this.#speaker;
-    if (driver === undefined || core === null) return noPeer(name, this.#speaker);
-    return advertisedViews(core, driver.ribIndex);
   }
 
   *kernel(): Generator<KernelRouteView> {
@@ -291,84 +221,5 @@ export function waitingFor(driver: PeerDriver): string | null {
       return "the peer's OPEN";
     default:
       return "the peer's KEEPALIVE";
-  }
-}
-
-/** Handles of all prefixes with paths: sorted when there are few, else in pages. */
-function* handles(rib: Rib, family: FamilyIndex): Generator<PrefixHandle> {
-  const table = rib.prefixes[family];
-  const sorted = table.count <= SORTED_PREFIXES ? ([] as PrefixHandle[]) : null;
-  for (let from = 1; from !== 0; ) {
-    const page = ribView.listPrefixes(rib, family, from, PAGE);
-    if (sorted === null) yield* page.entries;
-    else sorted.push(...page.entries);
-    from = page.next;
-  }
-  if (sorted === null) return;
-  const { laneA, laneB, laneC, laneD, length } = table;
-  sorted.sort(
-    (x, y) =>
-      laneA[x] - laneA[y] ||
-      (family === 0 ? 0 : laneB[x] - laneB[y] || laneC[x] - laneC[y] || laneD[x] - laneD[y]) ||
-      length[x] - length[y],
-  );
-  yield* sorted;
-}
-
-function routeView(rib: Rib, family: FamilyIndex, handle: PrefixHandle): RouteView {
-  const view = ribView.describePrefix(rib, family, handle);
-  return {
-    prefix: formatPrefix(view.prefix),
-    family: FAMILY_NAMES[family],
-    paths: view.paths.map(
-      (path): PathView => ({
-        source: path.peer,
-        pathId: path.pathId === 0 ? null : path.pathId,
-        best: path.isBest,
-        multipath: path.isMultipath,
-        stale: path.isStale,
-        eligible: path.isEligible,
-        reason: path.ineligible ?? path.worseBecause,
-        attributes: attributesView((path.effective ?? path.received).octets),
-      }),
-    ),
-  };
-}
-
-function* receivedViews(rib: Rib, peer: number): Generator<ReceivedView | undefined> {
-  for (const family of FAMILIES) {
-    for (let from = 1; from !== 0; ) {
-      const page = ribView.listReceived(rib, peer, family, from, PAGE);
-      for (const { prefix, path } of page.entries) {
-        yield {
-          prefix: formatPrefix(prefix),
-          pathId: path.pathId === 0 ? null : path.pathId,
-          eligible: path.isEligible,
-          reason: path.ineligible,
-          attributes: attributesView(path.received.octets),
-        };
-      }
-      from = page.next;
-      if (page.entries.length === 0) yield undefined;
-    }
-  }
-}
-
-function* advertisedViews(core: SpeakerCore, peer: number): Generator<AdvertisedView | undefined> {
-  const { rib, groups } = core;
-  for (const family of FAMILIES) {
-    let visited = 0;
-    for (const handle of handles(rib, family)) {
-      if (++visited % FRUITLESS_PREFIXES === 0) yield undefined;
-      if (!rib.prefixes[family].isUsed(handle)) continue;
-      for (const { pathId, set, from } of groups.advertised(peer, family, handle)) {
-        yield {
-          prefix: formatPrefix(rib.prefixes[family].describe(handle)),
-          pathId: pathId === 0 ? null : pathId,
-          source: from < FIRST_BGP_PEER ? ['', 'static', 'kernel', 'direct'][from] : rib.peers.nameOf(from),
-          attributes: attributesView(rib.sets.octetsOf(set)),
-        };
-      }
-    }
   }
 }

@@ -99,7 +99,7 @@ export function updateOctets(
       ...address
         .split('.')
         .map(Number)
-        .slice(0, Number(length) / 8),
+        .slice(0, Math.ceil(Number(length) / 8)),
     ];
   });
   const lengths = Buffer.from([0, 0, attributes.length >>> 8, attributes.length & 0xff]);

@@ -1,7 +1,7 @@
 /** Peers: their sessions, their Adj-RIBs, what can be done to them. */
 
 import { PEER_ACTIONS, type PeerAction } from '../peer-actions.ts';
-import { PeerParams } from '../requests.ts';
+import { PeerParams, PeerRouteQuery, RouteQuery } from '../requests.ts';
 import { type ApiRoute, documentRoute, listRoute } from '../route.ts';
 
 export const peerRoutes: readonly ApiRoute[] = [
@@ -19,10 +19,10 @@ export const peerRoutes: readonly ApiRoute[] = [
     path: '/v1/peers/{peer}',
     operationId: 'getPeer',
     tag: 'peers',
-    summary: 'One session',
+    summary: 'One session, with its timers and the capabilities of both OPENs',
     refusals: [404],
     params: PeerParams,
-    document: 'Peer',
+    document: 'PeerDetail',
     handle: ({ source, params }) => source.peer(params.peer),
   }),
   listRoute({
@@ -33,8 +33,9 @@ export const peerRoutes: readonly ApiRoute[] = [
     summary: 'What the peer sent, before policy, and why a path is not eligible',
     refusals: [404],
     params: PeerParams,
+    query: PeerRouteQuery,
     list: 'Received',
-    handle: ({ source, params }) => source.received(params.peer),
+    handle: ({ source, params, query }) => source.received(params.peer, query),
   }),
   listRoute({
     method: 'GET',
@@ -44,8 +45,21 @@ export const peerRoutes: readonly ApiRoute[] = [
     summary: 'What the peer was told',
     refusals: [404],
     params: PeerParams,
+    query: RouteQuery,
     list: 'Advertised',
-    handle: ({ source, params }) => source.advertised(params.peer),
+    handle: ({ source, params, query }) => source.advertised(params.peer, query),
+  }),
+  listRoute({
+    method: 'GET',
+    path: '/v1/peers/{peer}/accepted',
+    operationId: 'listAccepted',
+    tag: 'routes',
+    summary: 'What is left of it after import policy, with the attributes that the policy made',
+    refusals: [404],
+    params: PeerParams,
+    query: PeerRouteQuery,
+    list: 'Accepted',
+    handle: ({ source, params, query }) => source.accepted(params.peer, query),
   }),
   ...Object.entries(PEER_ACTIONS).map(([action, summary]) =>
     documentRoute({

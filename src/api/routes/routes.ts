@@ -1,14 +1,7 @@
 /** The Loc-RIB. */
 
-import * as z from 'zod';
-import { Flag } from '../requests.ts';
+import { RouteQuery } from '../requests.ts';
 import { type ApiRoute, listRoute } from '../route.ts';
-
-const RouteQuery = z.strictObject({
-  family: z.string().optional().describe('`ipv4-unicast` or `ipv6-unicast`'),
-  prefix: z.string().optional().describe('that prefix only; of an address, the prefix that routes it'),
-  longest: Flag.describe('also a shorter prefix that covers `prefix`, the most specific one there is'),
-});
 
 export const routeRoutes: readonly ApiRoute[] = [
   listRoute({
@@ -17,6 +10,7 @@ export const routeRoutes: readonly ApiRoute[] = [
     operationId: 'listRoutes',
     tag: 'routes',
     summary: 'Every prefix with all its paths, the best first, and the step at which each other one lost',
+    refusals: [404],
     query: RouteQuery,
     list: 'Route',
     handle: ({ source, query }) => source.routes(query),

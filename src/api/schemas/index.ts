@@ -13,6 +13,7 @@ import * as peers from './peers.ts';
 import * as routes from './routes.ts';
 import * as running from './running.ts';
 import * as status from './status.ts';
+import * as surroundings from './surroundings.ts';
 
 export const VIEWS = {
   ...common,
@@ -21,6 +22,7 @@ export const VIEWS = {
   ...routes,
   ...kernel,
   ...explain,
+  ...surroundings,
   ...monitor,
   ...running,
   ...bfd,

@@ -87,3 +87,30 @@ export const Peer = z.object({
   lastError: PeerError.nullable(),
   bfd: BfdSession.nullable().describe('null: not configured'),
 });
+
+const Open = z
+  .object({
+    version: z.int(),
+    as: Uint32,
+    holdTimeSeconds: Count,
+    bgpIdentifier: z.string(),
+    capabilities: z.array(z.looseObject({ kind: z.string() }).describe('the fields depend on the kind')),
+  })
+  .describe('an OPEN message as it went over the wire');
+
+export const PeerDetail = Peer.extend({
+  enabled: z.boolean(),
+  disabledByHand: z.boolean(),
+  interface: z.string().nullable(),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']).nullable().describe("null: the daemon's"),
+  timers: z.array(
+    z.object({
+      timer: z.string().describe('by the name of RFC 4271, or of the RFC that has it'),
+      remainingSeconds: z.number(),
+    }),
+  ),
+  openSent: Open.nullable(),
+  openReceived: Open.nullable(),
+  endOfRibReceived: z.partialRecord(FamilyName, z.boolean()),
+  lastDialFailure: z.object({ at: Time, code: z.string(), text: z.string() }).nullable(),
+});

@@ -33,3 +33,13 @@ export const Received = z.object({
   reason: z.string().nullable(),
   attributes: Attributes.describe('as received, before policy'),
 });
+
+export const Accepted = z.object({
+  prefix: z.string(),
+  pathId: Uint32.nullable(),
+  best: z.boolean(),
+  multipath: z.boolean(),
+  stale: z.boolean(),
+  reason: z.string().nullable().describe('the step at which it lost to the best path; null for the best'),
+  attributes: Attributes.describe('after policy'),
+});
