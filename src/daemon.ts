@@ -43,6 +43,7 @@ export interface DaemonOptions {
 
 const EXIT_FAILED = 1;
 const EXIT_CONFIGURATION = 2;
+const REHEARSAL_DELAY_MS = 300;
 
 /** Runs until a signal ends it; resolves to the exit status. */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
@@ -109,6 +110,7 @@ class Daemon {
     });
     const status = await this.#start();
     if (status !== 0) return status;
+    this.#rehearseSoon();
     const mode = await ended;
     this.#log.info('STOPPING', { mode }, mode === 'silent' ? 'ending, peers keep our routes' : 'closing all sessions');
     await this.#stopSource?.();
@@ -117,6 +119,16 @@ class Daemon {
     this.#monitorServer?.close();
     this.#monitorServer?.closeAllConnections();
     return 0;
+  }
+
+  /** Sessions first; then there is as a rule a while to wait for the routes. */
+  #rehearseSoon(): void {
+    const begin = async (): Promise<void> => {
+      const { rehearseWhileIdle } = await import('./speaker/rehearsal.ts');
+      const { core } = this.#speaker;
+      if (core !== null) await rehearseWhileIdle(core, systemClock);
+    };
+    setTimeout(() => void begin(), REHEARSAL_DELAY_MS).unref();
   }
 
   #start(): Promise<number> {
