@@ -43,6 +43,7 @@ const POLICY = {
   nextHopMode: 'auto',
   isRouteReflectorClient: true,
   clusterId: null,
+  usesOwnCluster: false,
   allowOwnAs: 0,
   maxPrefixes: null,
   tellsLinkLocal: true,
@@ -172,7 +173,13 @@ class Stage {
   #groupSettings(index: PeerIndex): GroupSettings | null {
     const peer = this.#rib.peers.get(index);
     if (peer === null) return null;
-    const settings = exportSettingsOf(peer, 0, compiled('export'), { otherAddresses: [], localLinkLocal: null });
+    const settings = exportSettingsOf(
+      peer,
+      0,
+      compiled('export'),
+      { otherAddresses: [], localLinkLocal: null },
+      'none',
+    );
     if (settings === null) return null;
     return {
       encoding: { family: 0, maxMessageOctets: 4096, addPath: false, fourOctetAs: true, extendedNextHop: false },
