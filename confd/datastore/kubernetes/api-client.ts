@@ -51,6 +51,8 @@ interface BodyReader {
 
 /** An explanation of what went wrong is no longer than this. */
 const MAX_ERROR_OCTETS = 64 * 1024;
+/** Nor is a document that is read as a whole longer than this: the list of API groups is some 20 kB. */
+const MAX_DOCUMENT_OCTETS = 8 * 1024 * 1024;
 /** A silent request other than a watch: no PING notices a proxy that answers for a dead server. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
@@ -137,11 +139,13 @@ export class ApiClient {
   read(path: string): Promise<ReadOutcome> {
     return new Promise((resolve) => {
       const chunks: Uint8Array[] = [];
+      let octets = 0;
       this.#request(path, 'application/json', REQUEST_TIMEOUT_MS, (failure) => resolve({ ok: false, failure }), {
         begin: () => {},
         data: (chunk) => {
           chunks.push(chunk);
-          return null;
+          octets += chunk.length;
+          return octets > MAX_DOCUMENT_OCTETS ? transportFailure(`${path} is too long to be what it should be`) : null;
         },
         end: () => resolve({ ok: true, value: parseOrText(Buffer.concat(chunks)) }),
       });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ListDecoder, type ListOutcome } from './list-decoder.ts';
+import { ListDecoder, type ListOutcome, MAX_ITEM_OCTETS } from './list-decoder.ts';
 import { MAX_EVENT_OCTETS, WatchDecoder, type WatchOutput } from './watch-decoder.ts';
 
 /** The octets of `text` in pieces that end at `cuts`. */
@@ -46,6 +46,17 @@ describe('a list', () => {
         });
       }),
     );
+  });
+
+  test.each([
+    ['an item', '{"items":[{"a":"'],
+    ['text before the items', '{"metadata":{"x":"'],
+  ])('%s without end is not kept for ever', (_name, beginning) => {
+    const decoder = new ListDecoder(() => {});
+    decoder.push(Buffer.from(beginning));
+    for (let octets = 0; octets <= MAX_ITEM_OCTETS; octets += 1 << 20) decoder.push(Buffer.alloc(1 << 20, 'x'));
+    decoder.push(Buffer.from('"}]}'));
+    expect(decoder.end()).toEqual({ ok: false, message: `an item of more than ${MAX_ITEM_OCTETS} octets` });
   });
 
   test.each([

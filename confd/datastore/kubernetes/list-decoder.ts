@@ -19,6 +19,9 @@ export type ListOutcome =
   | { readonly ok: true; readonly metadata: ListMetadata }
   | { readonly ok: false; readonly message: string };
 
+/** etcd takes no object above 1.5 MB; what is longer is none. */
+export const MAX_ITEM_OCTETS = 16 * 1024 * 1024;
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;
@@ -34,6 +37,8 @@ export class ListDecoder {
   /** Octets of earlier chunks that belong to what is being read: an element, or the text around them. */
   #element: Uint8Array[] = [];
   #around: Uint8Array[] = [];
+  /** Of both, since the last item. */
+  #keptOctets = 0;
   #depth = 0;
   #isInString = false;
   #isEscaped = false;
@@ -87,8 +92,14 @@ export class ListDecoder {
       }
     }
     if (this.#isBetweenItems) return;
-    if (this.#isInItems) this.#element.push(chunk.subarray(from));
-    else this.#around.push(chunk.subarray(from));
+    const rest = chunk.subarray(from);
+    this.#keptOctets += rest.length;
+    if (this.#keptOctets > MAX_ITEM_OCTETS) {
+      this.#failure ??= `an item of more than ${MAX_ITEM_OCTETS} octets`;
+      this.#element = [];
+      this.#around = [];
+    } else if (this.#isInItems) this.#element.push(rest);
+    else this.#around.push(rest);
   }
 
   /** The response is over. */
@@ -116,6 +127,7 @@ export class ListDecoder {
   #takeElement(): void {
     const text = Buffer.concat(this.#element).toString('utf8');
     this.#element = [];
+    this.#keptOctets = 0;
     let item: unknown;
     try {
       item = JSON.parse(text);

@@ -174,6 +174,8 @@ describe('the time between attempts', () => {
     ['no connection', BROKEN, [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]],
     ['an error', status(500), [800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000]],
     ['a busy server', status(503), [800, 1_600, 3_200]],
+    ['one that asks for a day', status(503, '', { details: { retryAfterSeconds: 86_400 } }), [375_000, 375_000]],
+    ['an error that asks for time', status(500, '', { details: { retryAfterSeconds: 8 } }), [10_000, 10_000]],
     ['a server that asks for time', status(429, '', { details: { retryAfterSeconds: 7 } }), [8_750, 8_750, 8_750]],
     ['a refusal', status(403), [5_000, 10_000, 20_000, 40_000, 60_000]],
   ])('%s', (_name, failure, expected) => {

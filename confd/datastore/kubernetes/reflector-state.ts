@@ -133,6 +133,9 @@ const ERROR_BACKOFF: Backoff = { baseMs: 800, capMs: 30_000 };
 const MISSING_BACKOFF: Backoff = { baseMs: 5_000, capMs: 120_000 };
 const REFUSED_BACKOFF: Backoff = { baseMs: 5_000, capMs: 60_000 };
 
+/** A proxy may ask for hours; nobody would know by then why nothing happens. */
+const MAX_RETRY_AFTER_MS = 300_000;
+
 /** Calico: a full listing after five failures at the same position. */
 const MAX_FAILURES_AT_POSITION = 5;
 /** A kind that had objects is believed to be gone when it is so often in a row. */
@@ -146,6 +149,11 @@ const RECONNECT_SPREAD_MS = 200;
 function backoffMs({ baseMs, capMs }: Backoff, failures: number, random: () => number): number {
   const middle = Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 16));
   return Math.round(middle * (0.5 + random()));
+}
+
+/** As long as the server asks for and up to half as much again, so that not all come back together. */
+function askedMs({ retryAfterSeconds }: ApiFailure, random: () => number): number {
+  return Math.round(Math.min((retryAfterSeconds ?? 0) * 1_000, MAX_RETRY_AFTER_MS) * (1 + random() / 2));
 }
 
 export function step(state: ReflectorState, event: ReflectorEvent, tuning: ReflectorTuning): ReflectorStep {
@@ -298,10 +306,8 @@ function onFailure(
   switch (failureClass) {
     case 'transport':
       return wait({ ...failed, isForConnection: true }, backoffMs(CONNECT_BACKOFF, failures, random));
-    case 'busy': {
-      const askedMs = (failure.retryAfterSeconds ?? 0) * 1_000 * (1 + random() / 2);
-      return wait(failed, Math.round(Math.max(askedMs, backoffMs(ERROR_BACKOFF, failures, random))));
-    }
+    case 'busy':
+      return wait(failed, Math.max(askedMs(failure, random), backoffMs(ERROR_BACKOFF, failures, random)));
     case 'refused':
       return wait({ ...failed, health: 'refused' }, backoffMs(REFUSED_BACKOFF, failures, random));
     case 'missing': {
@@ -348,7 +354,7 @@ function onFailure(
       const isDoubtful = !isListing && failuresAtPosition >= MAX_FAILURES_AT_POSITION;
       return wait(
         { ...failed, failuresAtPosition, ...(isDoubtful ? { next: 'list', continueToken: '' } : {}) },
-        Math.max((failure.retryAfterSeconds ?? 0) * 1_000, backoffMs(ERROR_BACKOFF, failures, random)),
+        Math.max(askedMs(failure, random), backoffMs(ERROR_BACKOFF, failures, random)),
       );
     }
   }
