@@ -1,12 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http2, { type ServerHttp2Stream } from 'node:http2';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { ManualTimers, until } from '../../../test/support/manual-timers.ts';
+import { selfSigned } from '../../../test/support/self-signed.ts';
 import { SYSTEM_TIMERS } from '../system-timers.ts';
 import { type ConnectionOptions, EtcdConnection, type TlsMaterial } from './connection.ts';
 import { frameMessage, type GrpcFailure, type GrpcOutcome } from './grpc.ts';
@@ -259,20 +256,7 @@ describe('no connection', () => {
 });
 
 describe('with TLS', () => {
-  let tls: { key: Buffer; cert: Buffer };
-
-  beforeAll(() => {
-    const folder = mkdtempSync(join(tmpdir(), 'peregrine-connection-'));
-    const [key, cert] = [join(folder, 'key'), join(folder, 'cert')];
-    const what = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=test'];
-    execFileSync(
-      'openssl',
-      ['req', '-x509', ...what, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert],
-      { stdio: 'ignore' },
-    );
-    tls = { key: readFileSync(key), cert: readFileSync(cert) };
-    rmSync(folder, { recursive: true });
-  });
+  const tls = selfSigned();
 
   // Node.js 20 to 24 do not tell when a connection is reset just before a write: socket-bridge.ts is there for this.
   test('a connection that breaks at the moment of a write is noticed', async () => {

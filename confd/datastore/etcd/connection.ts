@@ -181,18 +181,27 @@ export class EtcdConnection {
       hasStatus = true;
       failure ??= trailerFailure(fields);
     };
+    // Node.js tells of the head in a later turn than of data that came with it in one read.
+    let early: Uint8Array[] | null = [];
     stream.on('response', (headers) => {
       failure ??= headerFailure(headers);
       readStatus(headers);
       if (failure !== null && !hasStatus) stream.close(http2.constants.NGHTTP2_CANCEL);
+      const chunks = early ?? [];
+      early = null;
+      for (const chunk of chunks) take(chunk);
     });
     stream.on('trailers', readStatus);
     stream.on('data', (chunk: Uint8Array) => {
+      if (early === null) take(chunk);
+      else early.push(chunk);
+    });
+    const take = (chunk: Uint8Array): void => {
       if (failure !== null) return;
       framer.push(chunk);
       for (let message = framer.next(); message !== null; message = framer.next()) reader.message(message);
       if (framer.problem !== null) fail(`the server sent ${framer.problem}`);
-    });
+    };
     stream.on('error', (error) => {
       failure ??= { status: null, message: explainTransportError(error) };
     });

@@ -1,8 +1,15 @@
 /** The client and its connections against an HTTP/2 server without TLS that does what a test says. */
 
-import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import { createConnection, createServer as createTcpServer, type Socket } from 'node:net';
+import {
+  createSecureServer,
+  createServer,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import { createConnection, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { selfSigned } from '../../../test/support/self-signed.ts';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import { SYSTEM_TIMERS } from '../system-timers.ts';
 import type { ClusterAccess } from './access.ts';
@@ -57,6 +64,14 @@ afterEach(async () => {
   for (const session of sessions) session.destroy();
   await new Promise((resolve) => server.close(resolve));
 });
+
+/** The port of a server that is closed after the test. */
+async function listenOn(other: Server): Promise<number> {
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  closers.push(() => other.close());
+  const address = other.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
 
 function clientOf(access: Partial<ClusterAccess> = {}, options: Partial<ApiClientOptions> = {}): ApiClient {
   const client = new ApiClient(
@@ -278,6 +293,38 @@ describe('a watch', () => {
     await has('the end', () => watched.log.length === 2);
     expect(watched.log).toEqual(['opened', 'ended']);
     expect(watched.events).toEqual([EVENT, EVENT]);
+  });
+
+  test.each(['http', 'https'])('over %s loses no event that arrives with the head of the answer', async (scheme) => {
+    const tls = selfSigned();
+    const beginning = (stream: ServerHttp2Stream): void => {
+      stream.respond({ ':status': 200 });
+      stream.write(`${JSON.stringify(EVENT)}\n`);
+    };
+    answer = ({ stream }) => beginning(stream);
+    const secure = createSecureServer(tls);
+    secure.on('stream', beginning);
+    secure.on('session', (session) => {
+      session.on('error', () => {});
+      closers.push(() => session.destroy());
+    });
+    const securePort = await listenOn(secure);
+    // A way that gathers what the server says, so that all of it is read at once.
+    const way = createTcpServer((client) => {
+      const onward = createConnection({ host: '127.0.0.1', port: scheme === 'http' ? port : securePort });
+      const gathered: Buffer[] = [];
+      for (const socket of [client, onward]) socket.on('error', () => {});
+      closers.push(() => client.destroy());
+      client.on('close', () => onward.destroy());
+      client.on('data', (octets) => onward.write(octets));
+      onward.on('data', (octets) => {
+        if (gathered.push(octets) === 1) setTimeout(() => client.write(Buffer.concat(gathered.splice(0))), 50);
+      });
+    });
+    const ca = { kind: 'inline', pem: tls.cert.toString() } as const;
+    const watched = watch(clientOf({ server: `${scheme}://127.0.0.1:${await listenOn(way)}`, ca }));
+    await has('the beginning', () => watched.log.length === 1);
+    await has('the event', () => watched.events.length === 1);
   });
 
   test('that breaks in the middle of an event does not tell the half', async () => {

@@ -151,8 +151,18 @@ export class Http2Transport {
   ): void {
     let hasEnded = false;
     let problem = '';
-    stream.on('response', (headers) => sink.headers(headers[':status'] ?? 0, headers));
-    stream.on('data', (chunk: Buffer) => sink.data(chunk));
+    // Node.js tells of the head in a later turn than of data that came with it in one read.
+    let early: Buffer[] | null = [];
+    stream.on('response', (headers) => {
+      const chunks = early ?? [];
+      early = null;
+      sink.headers(headers[':status'] ?? 0, headers);
+      for (const chunk of chunks) sink.data(chunk);
+    });
+    stream.on('data', (chunk: Buffer) => {
+      if (early === null) sink.data(chunk);
+      else early.push(chunk);
+    });
     stream.on('end', () => {
       hasEnded = true;
     });
