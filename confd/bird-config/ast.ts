@@ -146,7 +146,16 @@ export type OptionValue =
       readonly as: number | null;
     }
   | { readonly kind: 'route'; readonly prefix: string; readonly target: StaticTarget }
-  | { readonly kind: 'interfaces'; readonly patterns: readonly string[] };
+  | { readonly kind: 'interfaces'; readonly patterns: readonly string[] }
+  /** Of protocol bfd: for the interfaces that the patterns name, or (null) for sessions over several hops. */
+  | { readonly kind: 'bfd'; readonly patterns: readonly string[] | null; readonly timers: BfdTimers };
+
+/** Intervals in milliseconds; null: BIRD's default. */
+export interface BfdTimers {
+  readonly minRxMs: number | null;
+  readonly minTxMs: number | null;
+  readonly multiplier: number | null;
+}
 
 export interface Option {
   /** All its words, as in `hold time`. */

@@ -9,6 +9,7 @@ import { ACCEPT_ALL, REJECT_ALL } from '../../rib/policy/policy.ts';
 import { onlyFamily } from '../derive/per-family.ts';
 import type { DesiredPeer } from '../desired-state.ts';
 import type { Protocol } from './ast.ts';
+import type { BfdProtocol } from './bfd.ts';
 import { BirdConfigError } from './diagnostic.ts';
 import { checkCommonOptions, Options, type Warn } from './options.ts';
 import { BGP_PREFERENCE, type PolicyTranslator } from './translate-policy.ts';
@@ -23,6 +24,7 @@ export interface BgpInputs {
   readonly family: FamilyName;
   readonly routerId: string;
   readonly policies: PolicyTranslator;
+  readonly bfd: BfdProtocol;
   readonly warn: Warn;
 }
 
@@ -60,7 +62,10 @@ function endsOf(options: Options): Ends {
   };
 }
 
-function ttlOf(options: Options, { peerAs, localAs, peerAddress, interfaceName }: Ends): TtlSecurity {
+function ttlOf(
+  options: Options,
+  { peerAs, localAs, peerAddress, interfaceName }: Ends,
+): { readonly ttl: TtlSecurity; readonly isMultihop: boolean } {
   const { end } = options.protocol;
   const fail = (message: string): never => {
     throw new BirdConfigError(end, message);
@@ -80,7 +85,11 @@ function ttlOf(options: Options, { peerAs, localAs, peerAddress, interfaceName }
   }
   const isLinkLocal = /^fe[89ab]/.test(peerAddress);
   const effective = isLinkLocal ? 1 : hops;
-  return options.bool('ttl security', false) ? { kind: 'gtsm', hops: effective } : { kind: 'multihop', ttl: effective };
+  const isSecure = options.bool('ttl security', false);
+  return {
+    ttl: isSecure ? { kind: 'gtsm', hops: effective } : { kind: 'multihop', ttl: effective },
+    isMultihop: isDirect !== 'direct' && !isLinkLocal,
+  };
 }
 
 function gracefulRestartOf(options: Options, warn: Warn): SessionConfig['gracefulRestart'] {
@@ -150,10 +159,6 @@ function checkUnsupported(options: Options, isInternal: boolean, warn: Warn): vo
   if (options.has('disable after cease') && options.bool('disable after cease', true)) {
     options.refuse('disable after cease', 'a session is always tried again, wanted: off');
   }
-  const bfd = options.value('bfd', 'bool');
-  if (options.has('bfd') && (bfd === null || bfd.value)) {
-    options.refuse('bfd', 'there is no BFD; wanted: a short hold time, or bfd off');
-  }
   if (options.number('default bgp_local_pref', 100) !== 100)
     options.refuse('default bgp_local_pref', 'it is always 100');
   if (options.number('default bgp_med', 0) !== 0) options.refuse('default bgp_med', 'it is always 0');
@@ -197,6 +202,11 @@ function sessionOf(options: Options, ends: Ends, inputs: BgpInputs): SessionConf
   const holdTimeSeconds = options.number('hold time', 240);
   const keepalive = options.number('keepalive time', 0) || null;
   checkTimers(options, holdTimeSeconds, keepalive);
+  const { ttl, isMultihop } = ttlOf(options, ends);
+  const bfd = inputs.bfd.of(options, { multihop: isMultihop, interfaceName }, warn);
+  if (bfd !== null && isMultihop && localAddress === null) {
+    throw new BirdConfigError(options.protocol.end, 'Multihop BGP with BFD requires specified source address');
+  }
   const [minSeconds, maxSeconds] = options.numbers('error wait time') ?? [60, 300];
   return sessionConfig({
     name: options.protocol.name,
@@ -216,7 +226,7 @@ function sessionOf(options: Options, ends: Ends, inputs: BgpInputs): SessionConf
     connectRetryTimeSeconds: options.number('connect retry time', 120),
     connectDelaySeconds: options.number('connect delay time', 5),
     idleHold: { minSeconds, maxSeconds, forgetSeconds: options.number('error forget time', 300) },
-    ttl: ttlOf(options, ends),
+    ttl,
     password,
     fourOctetAs: options.bool('enable as4', true),
     routeRefresh: options.bool('enable route refresh', true),
@@ -225,6 +235,7 @@ function sessionOf(options: Options, ends: Ends, inputs: BgpInputs): SessionConf
     extendedNextHop: false,
     addPath: onlyFamily(family, addPathOf(options), { send: false, receive: false }),
     gracefulRestart: gracefulRestartOf(options, warn),
+    bfd,
   });
 }
 

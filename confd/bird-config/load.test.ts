@@ -236,6 +236,31 @@ describe('options of a BGP protocol', () => {
     expect(peer(options, 65001).policy).toMatchObject(expected);
   });
 
+  test.each<[string, string, object | null]>([
+    [
+      'without timers',
+      'protocol bfd { }',
+      { minTxMs: 100, minRxMs: 50, multiplier: 5, multihop: false, strict: false },
+    ],
+    [
+      'with timers',
+      'protocol bfd { interface "eth*" { min rx interval 60 ms; min tx interval 1 s; multiplier 4; }; }',
+      { minTxMs: 1000, minRxMs: 60, multiplier: 4, multihop: false, strict: false },
+    ],
+    [
+      'over several hops',
+      'protocol bfd { multihop { interval 200000 us; }; }',
+      { minTxMs: 200, minRxMs: 200, multiplier: 5, multihop: true, strict: false },
+    ],
+    ['without protocol bfd', '', null],
+  ])('BFD %s', (what, protocol, expected) => {
+    const multihop = what === 'over several hops' ? 'multihop; source address 10.0.0.1;' : '';
+    const [first] = desired(
+      `${protocol} protocol bgp p { local as 1; neighbor 10.0.0.9 as 2; bfd on; ${multihop} }`,
+    ).peers;
+    expect(first.session.bfd).toEqual(expected);
+  });
+
   test('a link-local neighbour', () => {
     const [first] = desired('protocol bgp p { local as 1; neighbor fe80::1 % "eth0" as 2; }', 'ipv6-unicast').peers;
     expect(first.session).toMatchObject({ peerAddress: 'fe80::1', interfaceName: 'eth0', ttl: { ttl: 1 } });
@@ -266,7 +291,13 @@ describe('what is refused', () => {
     [bgp('rr client;'), '2:1 Only internal neighbor can be RR client'],
     [bgp('multihop; gateway direct;'), '2:1 Multihop BGP cannot use direct gateway mode'],
     [bgp('multihop; interface "eth0";'), '2:1 Multihop BGP cannot be bound to interface'],
-    [bgp('bfd;'), '1:54 bfd is not supported'],
+    [bgp('bfd graceful;'), '1:54 bfd graceful is not supported, wanted: on or off'],
+    [`protocol bfd { }\n${bgp('bfd; multihop;')}`, '3:1 Multihop BGP with BFD requires specified source address'],
+    ['protocol bfd { interface "*" { authentication simple; }; }', '1:32 BFD authentication is not supported'],
+    [
+      `protocol bfd { interface "eth0" { }; interface "eth1" { }; }\n${bgp('bfd;')}`,
+      '2:54 protocol bfd has timers for several interfaces',
+    ],
     [bgp('rs client;'), '1:54 rs client is not supported: there is no route server'],
     [bgp('table other;'), '1:54 table other is not supported: there is only master'],
     [bgp('export limit 5;'), '1:54 export limit is not supported'],

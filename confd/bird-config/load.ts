@@ -7,6 +7,7 @@ import type { FamilyName } from '../../bgp/family.ts';
 import { FAMILY_NAMES } from '../../bgp/family.ts';
 import type { Condition, DesiredPeer, DesiredState, ListenAddress, OriginatedRoute } from '../desired-state.ts';
 import type { BirdConfig, Protocol, ProtocolType } from './ast.ts';
+import { BfdProtocol } from './bfd.ts';
 import { bgpPeer } from './bgp-session.ts';
 import { BirdConfigError, type BirdDiagnostic, type Position } from './diagnostic.ts';
 import type { BirdSources } from './lexer.ts';
@@ -154,7 +155,8 @@ function familyPart(
   }
   for (const doubt of config.doubts) warn(doubt, doubt.message);
   const policies = new PolicyTranslator(config, family, memory);
-  const inputs = { family, routerId: routerId.value, policies, warn };
+  const bfd = new BfdProtocol(only(protocols, 'bfd'));
+  const inputs = { family, routerId: routerId.value, policies, bfd, warn };
   const peers = peersOf(
     protocols.filter(({ type }) => type === 'bgp'),
     (protocol) => bgpPeer(protocol, inputs),

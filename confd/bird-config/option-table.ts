@@ -24,6 +24,9 @@ export type ValueForm =
   | 'neighbor'
   | 'route'
   | 'interfaces'
+  /** Of protocol bfd: patterns and a block, or only a block. */
+  | 'bfd-interface'
+  | 'bfd-multihop'
   /** `bool`, or one word. */
   | 'bool-or-word';
 
@@ -123,7 +126,7 @@ const BGP: Options = {
   bfd: 'bool-or-word',
 };
 
-/** By type; pipe and bfd are refused before their options are read. */
+/** By type; pipe is refused before its options are read. */
 export const OPTIONS: { readonly [T in ProtocolType]: ReadonlyMap<string, ValueForm> } = {
   kernel: new Map(Object.entries({ ...COMMON, ...KERNEL })),
   device: new Map(Object.entries({ ...COMMON, 'scan time': 'number', primary: 'interfaces' } as Options)),
@@ -131,5 +134,5 @@ export const OPTIONS: { readonly [T in ProtocolType]: ReadonlyMap<string, ValueF
   static: new Map(Object.entries({ ...COMMON, ...STATIC })),
   bgp: new Map(Object.entries({ ...COMMON, ...BGP })),
   pipe: new Map(),
-  bfd: new Map(),
+  bfd: new Map(Object.entries({ ...COMMON, interface: 'bfd-interface', multihop: 'bfd-multihop' } as Options)),
 };

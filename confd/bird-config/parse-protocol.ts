@@ -1,6 +1,6 @@
 /** Protocols and templates: `protocol TYPE [NAME] [from TEMPLATE] { option; ... }`. */
 
-import type { FilterUse, Option, OptionValue, Protocol, ProtocolType, StaticTarget } from './ast.ts';
+import type { BfdTimers, FilterUse, Option, OptionValue, Protocol, ProtocolType, StaticTarget } from './ast.ts';
 import { BirdConfigError, type Position } from './diagnostic.ts';
 import { OPTIONS, type ValueForm } from './option-table.ts';
 import type { CommandParser } from './parse-command.ts';
@@ -9,10 +9,9 @@ import type { Scope } from './scope.ts';
 import { describeToken, type TokenStream } from './token-stream.ts';
 import { FALSE_WORDS, TRUE_WORDS } from './vocabulary.ts';
 
-const TYPES: readonly string[] = ['kernel', 'device', 'direct', 'static', 'bgp'];
+const TYPES: readonly string[] = ['kernel', 'device', 'direct', 'static', 'bgp', 'bfd'];
 const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['pipe', 'there is one routing table for each family'],
-  ['bfd', 'there is no BFD; wanted instead: a short hold time'],
   ['ospf', 'only BGP is spoken'],
   ['rip', 'only BGP is spoken'],
   ['radv', 'only BGP is spoken'],
@@ -84,8 +83,10 @@ export class ProtocolParser {
     const { name, form } = this.#optionName(type);
     const values = this.#value(form);
     // `};` behind an inline filter and `}` alone both occur.
-    const isInlineFilter = values.some((value) => value.kind === 'filter' && value.filter.kind === 'inline');
-    if (!this.#tokens.takeOperator(';') && !isInlineFilter) this.#tokens.fail(`; after ${name}`);
+    const isBlock = values.some(
+      (value) => value.kind === 'bfd' || (value.kind === 'filter' && value.filter.kind === 'inline'),
+    );
+    if (!this.#tokens.takeOperator(';') && !isBlock) this.#tokens.fail(`; after ${name}`);
     return values.map((value) => ({ name, value, at }));
   }
 
@@ -149,7 +150,11 @@ export class ProtocolParser {
       case 'route':
         return this.#route();
       case 'interfaces':
-        return [this.#interfaces()];
+        return [{ kind: 'interfaces', patterns: this.#interfaces() }];
+      case 'bfd-interface':
+        return [{ kind: 'bfd', patterns: this.#interfaces(), timers: this.#bfdTimers() }];
+      case 'bfd-multihop':
+        return [{ kind: 'bfd', patterns: null, timers: this.#bfdTimers() }];
     }
   }
 
@@ -285,7 +290,7 @@ export class ProtocolParser {
   }
 
   /** `-"cali*", "*"`, as globs with a leading `-`; prefixes as they are. */
-  #interfaces(): OptionValue {
+  #interfaces(): readonly string[] {
     const patterns: string[] = [];
     do {
       const sign = this.#tokens.takeOperator('-') ? '-' : '';
@@ -296,7 +301,49 @@ export class ProtocolParser {
         this.#tokens.fail('patterns of names only (prefixes are not supported)');
       }
     } while (this.#tokens.takeOperator(','));
-    return { kind: 'interfaces', patterns };
+    return patterns;
+  }
+
+  /** `{ min rx interval 50 ms; min tx interval 50 ms; multiplier 3; }` */
+  #bfdTimers(): BfdTimers {
+    let timers: BfdTimers = { minRxMs: null, minTxMs: null, multiplier: null };
+    if (!this.#tokens.takeOperator('{')) return timers;
+    while (!this.#tokens.takeOperator('}')) {
+      if (this.#tokens.takeOperator(';')) continue;
+      const { at } = this.#tokens;
+      if (this.#tokens.takeWord('interval')) {
+        const interval = this.#milliseconds();
+        timers = { ...timers, minRxMs: interval, minTxMs: interval };
+      } else if (this.#tokens.takeWord('multiplier')) {
+        timers = { ...timers, multiplier: this.#expressions.constantNumber('a number of packets') };
+      } else if (this.#tokens.takeWord('min')) {
+        const field = this.#tokens.takeWord('rx') ? 'minRxMs' : 'minTxMs';
+        if (field === 'minTxMs') this.#tokens.expectWord('tx');
+        this.#tokens.expectWord('interval');
+        timers = { ...timers, [field]: this.#milliseconds() };
+      } else if (this.#tokens.takeWord('idle')) {
+        this.#tokens.expectWord('tx');
+        this.#tokens.expectWord('interval');
+        this.#milliseconds();
+      } else if (this.#tokens.takeWord('passive')) {
+        if (this.#tokens.bool()) throw new BirdConfigError(at, 'passive BFD is not supported, wanted: passive off');
+      } else if (this.#tokens.takeWord('authentication')) {
+        if (!this.#tokens.takeWord('none')) throw new BirdConfigError(at, 'BFD authentication is not supported');
+      } else {
+        this.#tokens.fail('interval, min rx interval, min tx interval, idle tx interval, multiplier, passive or }');
+      }
+      this.#tokens.expectOperator(';');
+    }
+    return timers;
+  }
+
+  /** A number with `s`, `ms` or `us`; seconds without. */
+  #milliseconds(): number {
+    const value = this.#expressions.constantNumber('a time');
+    if (this.#tokens.takeWord('ms')) return value;
+    if (this.#tokens.takeWord('us')) return Math.ceil(value / 1000);
+    this.#tokens.takeWord('s');
+    return value * 1000;
   }
 }
 

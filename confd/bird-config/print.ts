@@ -187,6 +187,10 @@ function printTarget(target: StaticTarget): string {
   }
 }
 
+function printPatterns(patterns: readonly string[]): string {
+  return patterns.map((one) => (one.startsWith('-') ? `-"${one.slice(1)}"` : `"${one}"`)).join(', ');
+}
+
 function printOption({ name, value }: Option): string {
   switch (value.kind) {
     case 'none':
@@ -222,7 +226,17 @@ function printOption({ name, value }: Option): string {
     case 'route':
       return `${name} ${value.prefix} ${printTarget(value.target)};`;
     case 'interfaces':
-      return `${name} ${value.patterns.map((one) => (one.startsWith('-') ? `-"${one.slice(1)}"` : `"${one}"`)).join(', ')};`;
+      return `${name} ${printPatterns(value.patterns)};`;
+    case 'bfd': {
+      const { patterns, timers } = value;
+      const { minRxMs, minTxMs, multiplier } = timers;
+      const lines = [
+        minRxMs === null ? '' : `min rx interval ${minRxMs} ms; `,
+        minTxMs === null ? '' : `min tx interval ${minTxMs} ms; `,
+        multiplier === null ? '' : `multiplier ${multiplier}; `,
+      ];
+      return `${name} ${patterns === null ? '' : `${printPatterns(patterns)} `}{ ${lines.join('')}};`;
+    }
   }
 }
 
