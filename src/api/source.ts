@@ -1,6 +1,8 @@
 /** What the API shows and does; src/speaker/speaker-api.ts implements it. Iterators are pulled for 3 ms at a time. */
 
 import type { Readiness, ReadyPolicy } from '../health/readiness.ts';
+import type { LogLevel } from '../log/log.ts';
+import type { AgentRequest } from '../speaker/agent-routes.ts';
 import type { Items } from './items.ts';
 import type { PeerAction } from './peer-actions.ts';
 import type { ApiRefusal } from './refusal.ts';
@@ -62,6 +64,11 @@ export interface ApiSource {
   explainAdvertised(peer: string, prefix: string): View<'AdvertisedExplanation'> | ApiRefusal;
   explainKernel(prefix: string): View<'KernelExplanation'> | ApiRefusal;
   explainPeer(peer: string): Promise<View<'PeerExplanation'> | ApiRefusal>;
+  originated(): Items<View<'Originated'>>;
+  originate(owner: string, request: AgentRequest): View<'Originated'> | ApiRefusal;
+  withdraw(owner: string, prefix: string | undefined): DoneView | ApiRefusal;
+  /** null: as of everything. */
+  setPeerLogLevel(peer: string, level: LogLevel | null): DoneView | ApiRefusal;
   /** The state that is in force, without passwords. */
   runningState(): Items<RunningPart> | ApiRefusal;
   differentPasswords(question: PasswordsQuestion): PasswordsAnswer | ApiRefusal;

@@ -65,6 +65,10 @@ export class EchoLog implements Log {
     this.#inner.setLevel(this.#effective);
   }
 
+  setPeerLevel(peer: string, level: LogLevel | null): void {
+    this.#inner.setPeerLevel(peer, level);
+  }
+
   get #effective(): LogLevel {
     return this.#debugged.size > 0 ? 'debug' : this.#level;
   }

@@ -5,7 +5,9 @@
 
 import { pino } from 'pino';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+/** From the most to the least that is said. */
+export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LEVELS)[number];
 
 export interface Log {
   debug(msgid: string, fields: object, message: string): void;
@@ -13,6 +15,8 @@ export interface Log {
   warn(msgid: string, fields: object, message: string): void;
   error(msgid: string, fields: object, message: string): void;
   setLevel(level: LogLevel): void;
+  /** How much is logged about one peer (lines with its name in `peer`), whatever the level is; null: as of everything. */
+  setPeerLevel(peer: string, level: LogLevel | null): void;
 }
 
 /** The JSON line as text for people: time, level, identifier, message, remaining fields. */
@@ -35,13 +39,27 @@ export function createLog(level: LogLevel, isTerminal: boolean = process.stderr.
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (name) => ({ level: name }) } },
     destination,
   );
+  // For peers with a level of their own: lets everything through to the same place.
+  const verbose = logger.child({}, { level: 'debug' });
+  const peerLevels = new Map<string, LogLevel>();
+  const write =
+    (at: LogLevel) =>
+    (msgid: string, fields: object, message: string): void => {
+      const own = peerLevels.size === 0 ? undefined : peerLevels.get(String(Reflect.get(fields, 'peer')));
+      if (own === undefined) logger[at]({ msgid, ...fields }, message);
+      else if (LEVELS.indexOf(at) >= LEVELS.indexOf(own)) verbose[at]({ msgid, ...fields }, message);
+    };
   return {
-    debug: (msgid, fields, message) => logger.debug({ msgid, ...fields }, message),
-    info: (msgid, fields, message) => logger.info({ msgid, ...fields }, message),
-    warn: (msgid, fields, message) => logger.warn({ msgid, ...fields }, message),
-    error: (msgid, fields, message) => logger.error({ msgid, ...fields }, message),
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
     setLevel: (next) => {
       logger.level = next;
+    },
+    setPeerLevel: (peer, next) => {
+      if (next === null) peerLevels.delete(peer);
+      else peerLevels.set(peer, next);
     },
   };
 }
@@ -53,4 +71,5 @@ export const SILENT_LOG: Log = {
   warn() {},
   error() {},
   setLevel() {},
+  setPeerLevel() {},
 };

@@ -20,8 +20,10 @@ import {
 import type { AcceptedView, AdvertisedView, DoneView, ReceivedView, RouteView, View } from '../api/schema.ts';
 import type { ApiSource, DrainRequest, RouteFilter } from '../api/source.ts';
 import { type Readiness, type ReadyPolicy, readiness } from '../health/readiness.ts';
+import type { LogLevel } from '../log/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { DEFAULT_MONITOR, type MonitorSettings } from '../monitor/settings.ts';
+import type { AgentRequest } from './agent-routes.ts';
 import type { SpeakerCore } from './core.ts';
 import { explainAdvertised } from './explain/advertised.ts';
 import { explainKernel } from './explain/kernel.ts';
@@ -85,7 +87,8 @@ export class SpeakerApi implements ApiSource {
     const { core } = this.#speaker;
     if (core === null) return [];
     const read = ListFilter.read(core.rib, filter, (name) => this.#sourceOf(name));
-    return isRefusal(read) ? read : listed(filter, (position) => routeViews(core.rib, read, position));
+    const originOf = (prefix: string): string | null => this.#speaker.agentRoutes.originOf(prefix);
+    return isRefusal(read) ? read : listed(filter, (position) => routeViews(core.rib, read, position, originOf));
   }
 
   received(peer: string, filter: RouteFilter): Listed<ReceivedView> {
@@ -156,6 +159,21 @@ export class SpeakerApi implements ApiSource {
     const drops = await this.#tcpDrops.lately();
     const driver = this.#speaker.drivers.get(peer);
     return driver === undefined ? noPeer(peer, this.#speaker) : explainPeer(this.#speaker, driver, drops);
+  }
+
+  originated = () => this.#speaker.agentRoutes.views();
+  withdraw = (owner: string, prefix: string | undefined) => this.#speaker.agentRoutes.withdraw(owner, prefix);
+
+  originate(owner: string, request: AgentRequest): View<'Originated'> | ApiRefusal {
+    return this.#speaker.running === null ? NOTHING_RUNS : this.#speaker.agentRoutes.originate(owner, request);
+  }
+
+  setPeerLogLevel(name: string, level: LogLevel | null): DoneView | ApiRefusal {
+    const driver = this.#speaker.drivers.get(name);
+    if (driver === undefined) return noPeer(name, this.#speaker);
+    driver.logLevel = level;
+    this.#speaker.log.setPeerLevel(name, level);
+    return { done: level === null ? `${name} is logged like everything else` : `${name} is logged from ${level} on` };
   }
 
   runningState(): Items<RunningPart> | ApiRefusal {

@@ -15,6 +15,7 @@ import { PEER_STATIC } from '../../rib/peer-table.ts';
 import type { ReceiveOutcome } from '../../rib/rib.ts';
 import type { Log } from '../log/log.ts';
 import { type ConnectionFailure, openConnection, type PendingConnection } from '../net/connection.ts';
+import { AgentRoutes, type OriginHost } from './agent-routes.ts';
 import type { Clock } from './clock.ts';
 import { Convergence } from './convergence.ts';
 import { SpeakerCore } from './core.ts';
@@ -51,7 +52,7 @@ function nothing(desired: DesiredState): DesiredState {
   return { ...desired, revision: '', listen: [], peers: [], originated: [], conditions: [] };
 }
 
-export class Speaker implements PeerHost {
+export class Speaker implements PeerHost, OriginHost {
   readonly log: Log;
   readonly clock: Clock;
   readonly inputTurns: InputTurns;
@@ -77,6 +78,7 @@ export class Speaker implements PeerHost {
   /** Addresses that could not be listened on. */
   listenFailures: readonly string[] = [];
   readonly listeners: Listeners;
+  readonly agentRoutes = new AgentRoutes(this);
   readonly views: SpeakerViews;
   readonly drains: Drains;
   readonly drainSeconds: number;
@@ -202,6 +204,7 @@ export class Speaker implements PeerHost {
     this.#byAddress = null;
     this.#recovery?.peersChanged();
     core.regroup(regroup);
+    this.agentRoutes.configured(desired.originated);
     this.running = desired;
     if (!this.#loadedAt.has(desired)) this.#loadedAt.set(desired, this.clock.wallMs());
     this.log.setLevel(desired.logLevel);
@@ -301,6 +304,7 @@ export class Speaker implements PeerHost {
     driver.dispatch({ type: 'stop', cause: 'deconfigured', text: null, silent: false });
     driver.dispose();
     this.drivers.delete(name);
+    this.log.setPeerLevel(name, null);
     this.drains.peerRemoved(name);
     core.removePeer(driver);
   }
@@ -325,6 +329,20 @@ export class Speaker implements PeerHost {
     core.rib.updatePeer(driver.ribIndex, peer.policy);
     driver.configure(peer.session);
     this.#mayStart.add(peer.session.name);
+  }
+
+  // --- OriginHost ---
+
+  originate(route: OriginatedRoute): void {
+    if (this.core === null) return;
+    this.#originate(this.core, route);
+    this.core.schedule();
+  }
+
+  withdraw(prefix: string): void {
+    if (this.core === null) return;
+    this.#withdraw(this.core, prefix);
+    this.core.schedule();
   }
 
   #originate(core: SpeakerCore, route: OriginatedRoute): void {

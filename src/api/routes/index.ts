@@ -6,6 +6,7 @@ import { explainRoutes } from './explain.ts';
 import { kernelRoutes } from './kernel.ts';
 import { maintenanceRoutes } from './maintenance.ts';
 import { monitorRoutes } from './monitor.ts';
+import { originatedRoutes } from './originated.ts';
 import { peerRoutes } from './peers.ts';
 import { routeRoutes } from './routes.ts';
 import { runningRoutes } from './running.ts';
@@ -17,6 +18,7 @@ export const ROUTES: readonly ApiRoute[] = [
   ...routeRoutes,
   ...kernelRoutes,
   ...explainRoutes,
+  ...originatedRoutes,
   ...runningRoutes,
   ...monitorRoutes,
   ...bfdRoutes,

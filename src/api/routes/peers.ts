@@ -1,8 +1,13 @@
 /** Peers: their sessions, their Adj-RIBs, what can be done to them. */
 
+import * as z from 'zod';
 import { PEER_ACTIONS, type PeerAction } from '../peer-actions.ts';
 import { PeerParams, PeerRouteQuery, RouteQuery } from '../requests.ts';
 import { type ApiRoute, documentRoute, listRoute } from '../route.ts';
+
+const LogLevelBody = z.strictObject({
+  level: z.enum(['debug', 'info', 'warn', 'error']).nullable().describe('null: as much as about everything'),
+});
 
 export const peerRoutes: readonly ApiRoute[] = [
   listRoute({
@@ -60,6 +65,18 @@ export const peerRoutes: readonly ApiRoute[] = [
     query: PeerRouteQuery,
     list: 'Accepted',
     handle: ({ source, params, query }) => source.accepted(params.peer, query),
+  }),
+  documentRoute({
+    method: 'PUT',
+    path: '/v1/peers/{peer}/log-level',
+    operationId: 'setPeerLogLevel',
+    tag: 'actions',
+    summary: 'How much is logged about this peer, until the daemon or the peer ends',
+    refusals: [404],
+    params: PeerParams,
+    body: LogLevelBody,
+    document: 'Done',
+    handle: ({ source, params, body }) => source.setPeerLogLevel(params.peer, body.level),
   }),
   ...Object.entries(PEER_ACTIONS).map(([action, summary]) =>
     documentRoute({

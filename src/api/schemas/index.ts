@@ -9,6 +9,7 @@ import * as explain from './explain.ts';
 import * as kernel from './kernel.ts';
 import * as maintenance from './maintenance.ts';
 import * as monitor from './monitor.ts';
+import * as originated from './originated.ts';
 import * as peers from './peers.ts';
 import * as routes from './routes.ts';
 import * as running from './running.ts';
@@ -22,6 +23,7 @@ export const VIEWS = {
   ...routes,
   ...kernel,
   ...explain,
+  ...originated,
   ...surroundings,
   ...monitor,
   ...running,

@@ -5,6 +5,10 @@ import { Attributes, FamilyName, Uint32 } from './common.ts';
 
 export const Path = z.object({
   source: z.string().describe('session name, or `static`, `kernel`, `direct`'),
+  origin: z
+    .string()
+    .nullable()
+    .describe('of `static` paths, who asked for it: a field of the configuration, a resource, or an agent'),
   pathId: Uint32.nullable(),
   best: z.boolean(),
   multipath: z.boolean(),

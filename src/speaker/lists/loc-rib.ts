@@ -68,7 +68,15 @@ function sortedHandles(rib: Rib, family: FamilyIndex): PrefixHandle[] {
   );
 }
 
-export function* routeViews(rib: Rib, filter: ListFilter, position: Position | null): Generator<RouteView | undefined> {
+/** Who asked for a prefix that we originate, in words; null: nobody did. */
+export type OriginOf = (prefix: string) => string | null;
+
+export function* routeViews(
+  rib: Rib,
+  filter: ListFilter,
+  position: Position | null,
+  originOf: OriginOf,
+): Generator<RouteView | undefined> {
   let visited = 0;
   for (const family of filter.families) {
     if (position?.enter(family) === false) continue;
@@ -77,7 +85,7 @@ export function* routeViews(rib: Rib, filter: ListFilter, position: Position | n
         if (handle === 0 || ++visited % FRUITLESS_PREFIXES === 0) yield undefined;
         continue;
       }
-      yield routeView(rib, family, handle, filter);
+      yield routeView(rib, family, handle, filter, originOf);
     }
   }
 }
@@ -97,15 +105,23 @@ function isShown(rib: Rib, filter: ListFilter, family: FamilyIndex, row: number)
 }
 
 /** With a filter that looks at paths, only those that it means. */
-export function routeView(rib: Rib, family: FamilyIndex, handle: PrefixHandle, filter: ListFilter | null): RouteView {
+export function routeView(
+  rib: Rib,
+  family: FamilyIndex,
+  handle: PrefixHandle,
+  filter: ListFilter | null,
+  originOf: OriginOf,
+): RouteView {
   const { prefix, paths } = describePrefix(rib, family, handle);
   const shown = filter?.looksAtPaths === true ? paths.filter(({ row }) => isShown(rib, filter, family, row)) : paths;
-  return { prefix: formatPrefix(prefix), family: FAMILY_NAMES[family], paths: shown.map(pathView) };
+  const text = formatPrefix(prefix);
+  return { prefix: text, family: FAMILY_NAMES[family], paths: shown.map((path) => pathView(path, text, originOf)) };
 }
 
-function pathView(path: PathView): RouteView['paths'][number] {
+function pathView(path: PathView, prefix: string, originOf: OriginOf): RouteView['paths'][number] {
   return {
     source: path.peer,
+    origin: path.received.source === 'static' ? originOf(prefix) : null,
     pathId: path.pathId === 0 ? null : path.pathId,
     best: path.isBest,
     multipath: path.isMultipath,
