@@ -260,9 +260,39 @@ describe('kernel policy', () => {
     scene.interfaces.set('tunl0', 9);
     scene.fib.reevaluate();
     expect(scene.drain()).toEqual({ [PREFIX]: 'via 10.9.9.9 dev 9 onlink metric 0', ...ipv6 });
-    // Several next hops do not go through a tunnel.
+    // So do several next hops.
     announce(scene, '2', PREFIX, { nextHop: '192.0.2.2' });
+    expect(scene.drain()[PREFIX]).toBe('via 10.9.9.9 dev 9 onlink + via 192.0.2.2 dev 9 onlink metric 0');
+    scene.interfaces.delete('tunl0');
+    scene.fib.reevaluate();
     expect(scene.drain()[PREFIX]).toBe('via 192.0.2.2 dev 2 + via 192.0.2.254 dev 3 metric 0');
+  });
+
+  test('CrossSubnet with several next hops: a tunnel for those of other subnets only', () => {
+    const policy: Policy = {
+      name: 'kernel',
+      statements: [
+        {
+          name: 'same subnet',
+          matches: [{ kind: 'next-hop', prefixes: ['192.0.2.0/24'] }],
+          actions: [],
+          verdict: 'accept',
+        },
+        { name: 'IPIP', matches: [], actions: [{ kind: 'set-tunnel', interfaceName: 'tunl0' }], verdict: 'accept' },
+      ],
+      otherwise: 'accept',
+    };
+    const scene = new Scene({}, policy);
+    scene.interfaces.set('tunl0', 9);
+    scene.gateways.set('10.9.9.9', '192.0.2.254');
+    scene.gateways.set('10.9.9.8', '192.0.2.254');
+    announce(scene, '1', PREFIX, { nextHop: '10.9.9.9' });
+    announce(scene, '2', PREFIX, { nextHop: '192.0.2.2' });
+    expect(scene.drain()[PREFIX]).toBe('via 10.9.9.9 dev 9 onlink + via 192.0.2.2 dev 2 metric 0');
+    announce(scene, '3', PREFIX, { nextHop: '10.9.9.8' });
+    expect(scene.drain()[PREFIX]).toBe(
+      'via 10.9.9.8 dev 9 onlink + via 10.9.9.9 dev 9 onlink + via 192.0.2.2 dev 2 metric 0',
+    );
   });
 
   test('each path of a multipath route passes the policy for itself', () => {
@@ -289,7 +319,7 @@ describe('kernel policy', () => {
     announce(scene, '1', PREFIX, { nextHop: '192.0.2.1' });
     announce(scene, '2', PREFIX, { nextHop: '192.0.2.2' });
     announce(scene, '3', PREFIX, { nextHop: '192.0.2.3' });
-    expect(scene.drain()[PREFIX]).toBe('via 192.0.2.1 dev 2 + via 192.0.2.3 dev 2 metric 0');
+    expect(scene.drain()[PREFIX]).toBe('via 192.0.2.1 dev 9 onlink + via 192.0.2.3 dev 9 onlink metric 0');
     // With one left it is a route like any other, tunnel and all.
     scene.bench.update(peerOf(scene, '3'), { withdrawn: [PREFIX] });
     expect(scene.drain()[PREFIX]).toBe('via 192.0.2.1 dev 9 onlink metric 0');

@@ -248,27 +248,22 @@ export class FibDesired implements PrefixConsumer {
     }
     builder.begin(false, metric);
     const count = this.#source.multipath(family, prefix, this.#rows, this.#rows.length);
-    const used = count <= 1 ? count : this.#acceptedRows(family, prefix, row, count, this.#options);
-    if (used > 1) for (let i = 0; i < used; i++) this.#addResolvedHop(family, this.#rows[i]);
-    else {
-      // The policy has been asked about the others meanwhile; what it sets for this one is wanted.
-      if (count > 1) this.#passesPolicy(family, prefix, row, set, this.#options);
-      this.#addSinglePath(family, row, set);
-    }
+    if (count <= 1) this.#addPath(family, row, set);
+    else this.#addPaths(family, prefix, count, this.#options);
     return builder.hops === 0 ? this.#refuse(NOT_INSTALLED_NEXT_HOP) : this.#entries.intern(builder);
   }
 
-  /** Of the paths of a multipath route, only those that pass the policy themselves; they come to stand first. */
-  #acceptedRows(family: FamilyIndex, prefix: PrefixHandle, best: PathRow, count: number, options: FibOptions): number {
-    const rows = this.#rows;
+  /**
+   * Of the paths of a multipath route, only those that pass the policy themselves, each through the tunnel that the policy
+   * sets for it. The best path comes last: what the evaluation holds afterwards is about that.
+   */
+  #addPaths(family: FamilyIndex, prefix: PrefixHandle, count: number, options: FibOptions): void {
     const { rowEffective } = this.#source.paths[family];
-    let accepted = 0;
-    for (let i = 0; i < count; i++) {
-      const row = rows[i];
-      if (row !== best && !this.#passesPolicy(family, prefix, row, rowEffective[row], options)) continue;
-      rows[accepted++] = row;
+    for (let i = count - 1; i >= 0; i--) {
+      const row = this.#rows[i];
+      const set = rowEffective[row];
+      if (this.#passesPolicy(family, prefix, row, set, options)) this.#addPath(family, row, set);
     }
-    return accepted;
   }
 
   #refuse(reason: NotInstalledReason): FibEntryHandle {
@@ -293,7 +288,7 @@ export class FibDesired implements PrefixConsumer {
   }
 
   /** A tunnel takes the packets to the BGP next hop itself; while its device does not exist they go the ordinary way. */
-  #addSinglePath(family: FamilyIndex, row: PathRow, set: SetHandle): void {
+  #addPath(family: FamilyIndex, row: PathRow, set: SetHandle): void {
     const { nextHops, sets } = this.#source;
     const { tunnel } = this.#evaluation;
     const nextHop = sets.nextHop[set];
