@@ -20,6 +20,7 @@ const TOOLS = [
   { file: 'bgpctl', package: 'openbgpd', purposes: ['test'], use: 'OpenBGPD as peer' },
   { file: 'exabgp', package: 'exabgp', purposes: ['test'], use: 'ExaBGP as peer' },
   { file: 'prometheus', package: 'prometheus', purposes: ['test'], use: 'alerting rules and dashboard' },
+  { file: 'openssl', package: 'openssl', purposes: ['test'], use: 'certificates' },
   { file: 'etcd', package: 'etcd-server', purposes: ['test'], use: 'etcd as datastore' },
 ];
 
