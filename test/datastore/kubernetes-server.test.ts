@@ -142,7 +142,7 @@ describe.skipIf(KUBE_APISERVER_MISSING !== null)(`kubernetes (${KUBE_APISERVER_M
       await server.put(secret('bgp-passwords', { password: 'hunter2' }));
       const recorder = follow(as({ identity: { kind: 'token', token: TOKENS.node } }), HASTY);
       await recorder.reaches('unreachable');
-      expect(recorder.status.message).toMatch(/nodes: nodes is forbidden: User "calico-node" cannot list/);
+      expect(recorder.status.message).toMatch(/^user "calico-node" may not read nodes/);
 
       await server.put({
         apiVersion: RBAC,

@@ -53,6 +53,18 @@ describe('the phase', () => {
       'a: why interrupted; b: x',
     ],
     [
+      'who may not read what',
+      ['nodes', 'bgppeers', 'bgppeers'].map((name) =>
+        kind('refused', { name, message: `${name} is forbidden: User "calico-node" cannot list resource "${name}"` }),
+      ),
+      'user "calico-node" may not read nodes, bgppeers: get, list and watch are needed',
+    ],
+    [
+      'that there are no credentials',
+      [kind('refused', { name: 'nodes', message: 'User "system:anonymous" cannot list resource "nodes"' })],
+      'who comes without credentials may not read nodes: get, list and watch are needed',
+    ],
+    [
       'what is the matter with the server without the kind',
       [kind('interrupted', { name: 'a', message: 'http://x: y', concernsServer: true }), kind('listing')],
       'http://x: y',

@@ -35,11 +35,30 @@ function blocks(kind: KindStatus, hasBeenInSync: boolean): boolean {
   return !hasBeenInSync && !kind.hasOutcome;
 }
 
+/** Who may not read which kinds, in one sentence each; what the server did not say in its usual words stays as it is. */
+function explainRefusals(kinds: readonly KindStatus[]): string[] {
+  const byUser = new Map<string, string[]>();
+  const others: string[] = [];
+  for (const { name, message, concernsServer } of kinds) {
+    const user = /\bUser "([^"]+)" cannot (?:get|list|watch) resource/.exec(message)?.[1];
+    if (user !== undefined) byUser.set(user, [...(byUser.get(user) ?? []), name]);
+    else others.push(concernsServer ? message : `${name}: ${message}`);
+  }
+  const sentences = [...byUser].map(([user, names]) => {
+    const who = user === 'system:anonymous' ? 'who comes without credentials' : `user "${user}"`;
+    return `${who} may not read ${[...new Set(names)].join(', ')}: get, list and watch are needed`;
+  });
+  return [...sentences, ...others];
+}
+
 /** The reasons, without repeating what all have in common. */
 function explain(kinds: readonly KindStatus[]): string {
   const messages = new Set(kinds.map((kind) => kind.message));
-  if (messages.size === 1 && kinds.length > 1) return kinds[0].message;
-  const reasons = kinds.map((kind) => (kind.concernsServer ? kind.message : `${kind.name}: ${kind.message}`));
+  const isRefused = kinds[0].health === 'refused';
+  if (!isRefused && messages.size === 1 && kinds.length > 1) return kinds[0].message;
+  const reasons = isRefused
+    ? explainRefusals(kinds)
+    : kinds.map((kind) => (kind.concernsServer ? kind.message : `${kind.name}: ${kind.message}`));
   const distinct = [...new Set(reasons)];
   const shown = distinct.slice(0, 3);
   return `${shown.join('; ')}${distinct.length > shown.length ? `; and ${distinct.length - shown.length} more kinds` : ''}`;
