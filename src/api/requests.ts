@@ -27,7 +27,8 @@ const paging = {
   cursor: z.string().optional().describe('goes on where the page before ended'),
 };
 
-const filters = {
+/** Which routes are meant. */
+export const routeFilters = {
   family: z.string().optional().describe('`ipv4-unicast` or `ipv6-unicast`'),
   prefix: z.string().optional().describe('that prefix only; of an address, the prefix that routes it'),
   match: z
@@ -45,6 +46,6 @@ const filters = {
 };
 
 export const PagingQuery = z.strictObject(paging);
-export const RouteQuery = z.strictObject({ ...filters, ...paging });
-const { source: _, ...ofPeer } = filters;
+export const RouteQuery = z.strictObject({ ...routeFilters, ...paging });
+const { source: _, ...ofPeer } = routeFilters;
 export const PeerRouteQuery = z.strictObject({ ...ofPeer, ...paging });

@@ -3,6 +3,7 @@
 import type { Readiness, ReadyPolicy } from '../health/readiness.ts';
 import type { LogLevel } from '../log/log.ts';
 import type { AgentRequest } from '../speaker/agent-routes.ts';
+import type { EventStream } from './event-stream.ts';
 import type { Items } from './items.ts';
 import type { PeerAction } from './peer-actions.ts';
 import type { ApiRefusal } from './refusal.ts';
@@ -45,6 +46,14 @@ export interface DrainRequest {
   readonly text?: string | undefined;
 }
 
+/** What a reader of events wants to hear. */
+export interface EventRequest extends RouteFilter {
+  readonly kinds: readonly string[];
+  readonly peer?: string | undefined;
+  /** The present state comes first. */
+  readonly initial: boolean;
+}
+
 export interface ApiSource {
   status(): StatusView;
   peers(): readonly PeerView[];
@@ -64,6 +73,8 @@ export interface ApiSource {
   explainAdvertised(peer: string, prefix: string): View<'AdvertisedExplanation'> | ApiRefusal;
   explainKernel(prefix: string): View<'KernelExplanation'> | ApiRefusal;
   explainPeer(peer: string): Promise<View<'PeerExplanation'> | ApiRefusal>;
+  /** Tells the stream what changes, until it is destroyed; null: it does. */
+  follow(request: EventRequest, stream: EventStream): ApiRefusal | null;
   originated(): Items<View<'Originated'>>;
   originate(owner: string, request: AgentRequest): View<'Originated'> | ApiRefusal;
   withdraw(owner: string, prefix: string | undefined): DoneView | ApiRefusal;

@@ -18,6 +18,7 @@ import type {
 } from '../kernel/fib.ts';
 import type { Log } from '../log/log.ts';
 import type { Clock } from './clock.ts';
+import type { EventHub } from './events/hub.ts';
 import { KernelLog } from './kernel-log.ts';
 import { encodeLocalPath, ROUTE_BLACKHOLE, ROUTE_UNICAST, SOURCE_DIRECT, SOURCE_KERNEL } from './local-paths.ts';
 import { connectedPrefix, isUsable, Reachability } from './reachability.ts';
@@ -51,6 +52,8 @@ type LearningConfig = Pick<KernelConfig, 'learnRoutes' | 'directInterfaces'>;
 
 export class KernelSync implements KernelListener {
   readonly view = new Reachability();
+  /** Who follows what happens; null: nobody yet. */
+  events: EventHub | null = null;
   readonly #table: LocalPathTable;
   readonly #log: Log;
   readonly #workPending: () => void;
@@ -148,10 +151,18 @@ export class KernelSync implements KernelListener {
 
   routeFailed(failure: FibFailure): void {
     this.#kernelLog.failed(failure);
+    const { prefix, reason, message } = failure;
+    this.#tell('failed', prefix, `${reason}: ${message}`);
   }
 
   routeDisturbed(disturbance: RouteDisturbance): void {
     this.#kernelLog.disturbed(disturbance);
+    this.#tell('disturbed', disturbance.prefix, disturbance.kind);
+  }
+
+  #tell(what: 'failed' | 'disturbed' | 'resynced', prefix: Prefix | null, text: string): void {
+    if (this.events?.isWatched !== true) return;
+    this.events.emit({ kind: 'kernel', data: { what, prefix: prefix === null ? null : formatPrefix(prefix), text } });
   }
 
   troubled(problem: string | null): void {
@@ -166,6 +177,7 @@ export class KernelSync implements KernelListener {
       { reason },
       'the kernel tables were read as a whole',
     );
+    this.#tell('resynced', null, reason);
     this.#workPending();
   }
 

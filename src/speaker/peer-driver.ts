@@ -50,6 +50,8 @@ export interface PeerHost {
     timeoutMs: number,
     handlers: { connected(socket: Socket): void; failed(failure: ConnectionFailure): void },
   ): PendingConnection;
+  /** The state of the session as RFC 4271 names it is another one. */
+  stateChanged?(driver: PeerDriver, from: FsmState): void;
   sessionEstablished(driver: PeerDriver, session: NegotiatedSession, socket: Socket): void;
   sessionDown(driver: PeerDriver, retain: readonly [boolean, boolean], retainOlder: readonly [boolean, boolean]): void;
   removeStaleRoutes(driver: PeerDriver, family: FamilyIndex): void;
@@ -189,6 +191,7 @@ export class PeerDriver implements ConnectionOwner {
     if (this.fsmState !== before) {
       this.stateSinceMs = this.#host.clock.nowMs();
       this.#host.log.debug('PEER_STATE', { peer: this.name, from: before, to: this.fsmState }, 'session state');
+      this.#host.stateChanged?.(this, before);
     }
   }
 

@@ -6,6 +6,7 @@
 import { FAMILY_NAMES, type FamilyIndex } from '../../bgp/family.ts';
 import { encodeRouteRefresh } from '../../bgp/wire/route-refresh.ts';
 import { PEER_DIRECT, PEER_KERNEL, PEER_STATIC, type PeerIndex } from '../../rib/peer-table.ts';
+import type { EventStream } from '../api/event-stream.ts';
 import type { Items } from '../api/items.ts';
 import type { PeerAction } from '../api/peer-actions.ts';
 import { type ApiRefusal, isRefusal } from '../api/refusal.ts';
@@ -18,13 +19,14 @@ import {
   runningParts,
 } from '../api/running.ts';
 import type { AcceptedView, AdvertisedView, DoneView, ReceivedView, RouteView, View } from '../api/schema.ts';
-import type { ApiSource, DrainRequest, RouteFilter } from '../api/source.ts';
+import type { ApiSource, DrainRequest, EventRequest, RouteFilter } from '../api/source.ts';
 import { type Readiness, type ReadyPolicy, readiness } from '../health/readiness.ts';
 import type { LogLevel } from '../log/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { DEFAULT_MONITOR, type MonitorSettings } from '../monitor/settings.ts';
 import type { AgentRequest } from './agent-routes.ts';
 import type { SpeakerCore } from './core.ts';
+import { connectEvents } from './events/stream.ts';
 import { explainAdvertised } from './explain/advertised.ts';
 import { explainKernel } from './explain/kernel.ts';
 import { explainPeer } from './explain/peer.ts';
@@ -159,6 +161,10 @@ export class SpeakerApi implements ApiSource {
     const drops = await this.#tcpDrops.lately();
     const driver = this.#speaker.drivers.get(peer);
     return driver === undefined ? noPeer(peer, this.#speaker) : explainPeer(this.#speaker, driver, drops);
+  }
+
+  follow(request: EventRequest, stream: EventStream): ApiRefusal | null {
+    return connectEvents(this.#speaker, request, (name) => this.#sourceOf(name), stream);
   }
 
   originated = () => this.#speaker.agentRoutes.views();

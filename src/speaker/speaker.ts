@@ -6,6 +6,7 @@
 
 import type { Socket } from 'node:net';
 import { FAMILY_NAMES, type FamilyIndex } from '../../bgp/family.ts';
+import type { FsmState } from '../../bgp/fsm/state.ts';
 import { formatAddress, parseAddress, parsePrefix } from '../../bgp/ip.ts';
 import type { NegotiatedSession } from '../../bgp/negotiated.ts';
 import type { UpdateReader } from '../../bgp/wire/update-reader.ts';
@@ -20,6 +21,8 @@ import type { Clock } from './clock.ts';
 import { Convergence } from './convergence.ts';
 import { SpeakerCore } from './core.ts';
 import { Drains } from './drain.ts';
+import { EventHub } from './events/hub.ts';
+import { revisionEvent } from './events/revision.ts';
 import { InputTurns } from './input-turns.ts';
 import { Listeners } from './listeners.ts';
 import { encodeLocalPath, ROUTE_BLACKHOLE, ROUTE_UNICAST, SOURCE_STATIC } from './local-paths.ts';
@@ -78,6 +81,7 @@ export class Speaker implements PeerHost, OriginHost {
   /** Addresses that could not be listened on. */
   listenFailures: readonly string[] = [];
   readonly listeners: Listeners;
+  readonly events = new EventHub();
   readonly agentRoutes = new AgentRoutes(this);
   readonly views: SpeakerViews;
   readonly drains: Drains;
@@ -158,6 +162,7 @@ export class Speaker implements PeerHost, OriginHost {
       return `cannot use the kernel's routes: ${failure}`;
     }
     this.core = core;
+    core.sync.events = this.events;
     this.running = nothing(desired);
     this.#recovery = new Recovery(this.clock, this.log, core, this.#memory, this.deferralSeconds, () =>
       this.drivers.values(),
@@ -206,6 +211,7 @@ export class Speaker implements PeerHost, OriginHost {
     core.regroup(regroup);
     this.agentRoutes.configured(desired.originated);
     this.running = desired;
+    if (this.events.isWatched) this.events.emit(revisionEvent(this));
     if (!this.#loadedAt.has(desired)) this.#loadedAt.set(desired, this.clock.wallMs());
     this.log.setLevel(desired.logLevel);
     this.listenFailures = await this.listeners.apply(desired.listen, desired.peers);
@@ -437,6 +443,16 @@ export class Speaker implements PeerHost, OriginHost {
   ): PendingConnection {
     const { peerAddress, peerPort, localAddress, interfaceName, ttl, password } = driver.config;
     return openConnection({ peerAddress, peerPort, localAddress, interfaceName, ttl, password, timeoutMs }, handlers);
+  }
+
+  stateChanged(driver: PeerDriver, from: FsmState): void {
+    if (!this.events.isWatched) return;
+    const { name, fsmState: to, lastError } = driver;
+    const isDown = from === 'Established' || to === 'Idle';
+    this.events.emit({
+      kind: 'peer',
+      data: { peer: name, from, to, reason: (isDown && lastError?.reason.text) || null },
+    });
   }
 
   sessionEstablished(driver: PeerDriver, session: NegotiatedSession, socket: Socket): void {

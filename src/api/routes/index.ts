@@ -2,6 +2,7 @@
 
 import type { ApiRoute } from '../route.ts';
 import { bfdRoutes } from './bfd.ts';
+import { eventRoutes } from './events.ts';
 import { explainRoutes } from './explain.ts';
 import { kernelRoutes } from './kernel.ts';
 import { maintenanceRoutes } from './maintenance.ts';
@@ -19,6 +20,7 @@ export const ROUTES: readonly ApiRoute[] = [
   ...kernelRoutes,
   ...explainRoutes,
   ...originatedRoutes,
+  ...eventRoutes,
   ...runningRoutes,
   ...monitorRoutes,
   ...bfdRoutes,

@@ -5,6 +5,7 @@
 
 import * as bfd from './bfd.ts';
 import * as common from './common.ts';
+import * as events from './events.ts';
 import * as explain from './explain.ts';
 import * as kernel from './kernel.ts';
 import * as maintenance from './maintenance.ts';
@@ -24,6 +25,7 @@ export const VIEWS = {
   ...kernel,
   ...explain,
   ...originated,
+  ...events,
   ...surroundings,
   ...monitor,
   ...running,

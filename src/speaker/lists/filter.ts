@@ -20,6 +20,10 @@ interface PrefixFilter {
   readonly match: 'exact' | 'longest' | 'shorter' | 'longer';
 }
 
+function samePrefix(x: Prefix, y: Prefix): boolean {
+  return x.length === y.length && prefixContains(x, y);
+}
+
 const FAMILIES: readonly FamilyIndex[] = [0, 1];
 const AS_SEQUENCE = 2;
 
@@ -114,6 +118,14 @@ export class ListFilter {
   /** Of a prefix found by walking: it lies in the one of the request. */
   contains(rib: Rib, family: FamilyIndex, handle: PrefixHandle): boolean {
     return this.prefix === null || prefixContains(this.prefix.prefix, rib.prefixes[family].describe(handle));
+  }
+
+  /** Of a prefix that has changed: it is one of those that the prefix of the request means. */
+  concerns(prefix: Prefix): boolean {
+    if (this.prefix === null) return true;
+    const { prefix: asked, match } = this.prefix;
+    if (match === 'longer') return prefixContains(asked, prefix);
+    return match === 'exact' ? samePrefix(asked, prefix) : prefixContains(prefix, asked);
   }
 
   #hasCommunity(set: SetHandle, { type, word0, word1, word2 }: Community): boolean {
