@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { anyCluster, anyResource } from '../../test/support/calico-arbitrary.ts';
+import { anyCluster, anyEvent } from '../../test/support/calico-arbitrary.ts';
 import {
   affinity,
   configuration,
@@ -16,7 +16,7 @@ import {
 } from '../../test/support/calico-resources.ts';
 import { applyChange } from '../apply-change.ts';
 import { type Change, diff } from '../diff.ts';
-import type { Resource } from '../model/resource.ts';
+import { OBJECT_KINDS, type Resource } from '../model/resource.ts';
 import type { ResourceEvent } from '../resource-store.ts';
 import { derive, IncrementalDeriver } from './derive.ts';
 import { DEFAULT_DERIVE_OPTIONS, type DeriveOptions } from './options.ts';
@@ -35,10 +35,6 @@ function following(resources: readonly Resource[], options: Partial<DeriveOption
   return { first: apply(...resources.map(set)), apply, deriver };
 }
 
-const anyEvent = fc.oneof(
-  { arbitrary: anyResource.map(set), weight: 3 },
-  { arbitrary: anyResource.map(deleted), weight: 1 },
-);
 /** Enough of a cluster that something is derived, whatever else is in it. */
 const OWN_SIDE = [
   node('n1', { ipv4Address: '10.0.0.1/24', ipv6Address: 'fd00::1/64' }),
@@ -59,6 +55,17 @@ const anyOptions = fc.record({
   usePodCidr: fc.boolean(),
   missingPassword: fc.constantFrom('unauthenticated' as const, 'withhold' as const),
   felixGeneration: fc.constantFrom('auto' as const, '3.30' as const, '3.33' as const),
+});
+
+test('what happens to the properties below is of every kind and of every sort', () => {
+  const events = fc.sample(anyEvent, { numRuns: 2_000, seed: 1 });
+  const seen = new Set(
+    events.map((event) => `${event.type} ${event.type === 'set' ? event.resource.kind : event.key.kind}`),
+  );
+  const kinds = [...OBJECT_KINDS, 'WorkloadEndpoint'];
+  expect([...seen].sort()).toEqual(
+    ['set', 'refused', 'deleted'].flatMap((type) => kinds.map((kind) => `${type} ${kind}`)).sort(),
+  );
 });
 
 describe('whatever happens, following gives what deriving from scratch gives', () => {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { ProbeRoute } from '../../test/conformance/calico/calico-case.ts';
+import { type ProbeResult, runProbe } from '../../test/conformance/calico/probe.ts';
 import {
   affinity,
   calicoVersion,
@@ -192,5 +194,113 @@ describe('what it changes', () => {
       ),
     );
     expect(advertising).toEqual(generations);
+  });
+});
+
+/** The same by what becomes of routes, through the evaluator of the RIB. */
+describe('what becomes of routes', () => {
+  const MAX = 2147483647;
+  const wireguard = (name: string, last: number): Resource =>
+    node(name, { ipv4Address: `10.0.0.${last}/24` }, {}, { wireguard: { interfaceIPv4Address: `10.9.0.${last}` } });
+  const CLUSTER = [
+    wireguard('n1', 1),
+    wireguard('n2', 2),
+    affinity('n1', '10.244.1.0/26', 'confirmed'),
+    pool('plain', { cidr: '10.244.0.0/16' }),
+    pool('ipip', { cidr: '10.245.0.0/16', ipipMode: 'Always' }),
+  ];
+  const workload = (prefix: string, metric: number, device = 'cali1'): ProbeRoute => ({
+    prefix,
+    source: 'kernel',
+    interface: device,
+    metric,
+  });
+  const learned = (prefix: string, localPref: number, nextHop: string): ProbeRoute => ({
+    prefix,
+    source: 'bgp',
+    interface: 'eth0',
+    localPref,
+    asPath: [],
+    nextHop,
+  });
+
+  const outcome = (use: 'import' | 'export' | 'kernel', route: ProbeRoute, show: (result: ProbeResult) => unknown) =>
+    across((felixGeneration) => {
+      const { peers, kernel } = deriveN1(CLUSTER, { felixGeneration });
+      const { importPolicy, exportPolicy } = peers[0].policy;
+      const policy = { import: importPolicy, export: exportPolicy, kernel: kernel.policy }[use]['ipv4-unicast'];
+      return show(runProbe(policy, use, true, route));
+    });
+  const verdict = ({ verdict: one }: ProbeResult): string => one;
+
+  test.each<
+    [
+      sentence: string,
+      use: 'import' | 'export' | 'kernel',
+      route: ProbeRoute,
+      show: (result: ProbeResult) => unknown,
+      outcomes: readonly [unknown, unknown, unknown],
+    ]
+  >([
+    [
+      'a workload of a Felix without priorities stays inside its block (trap 9)',
+      'export',
+      workload('10.244.1.5/32', 0),
+      verdict,
+      ['reject', 'accept', 'accept'],
+    ],
+    [
+      'a machine that has just moved here gets out of its block',
+      'export',
+      workload('10.244.1.6/32', 512),
+      verdict,
+      ['reject', 'accept', 'accept'],
+    ],
+    [
+      'the priority of a borrowed address is told as LOCAL_PREF',
+      'export',
+      workload('10.244.9.1/32', 1024),
+      (result) => result.localPref,
+      [100, MAX - 1024, MAX - 1024],
+    ],
+    [
+      'a better priority is preferred to local routes',
+      'import',
+      learned('10.244.1.6/32', MAX - 512, '10.0.0.3'),
+      (result) => result.preference,
+      [null, 200, 200],
+    ],
+    [
+      'the metric of a default route of the ToR (trap 7)',
+      'kernel',
+      learned('0.0.0.0/0', 100, '10.0.0.254'),
+      (result) => result.metric,
+      [null, MAX - 100, MAX - 100],
+    ],
+    [
+      'a route to a WireGuard peer',
+      'kernel',
+      learned('10.244.2.0/26', MAX - 1024, '10.0.0.2'),
+      verdict,
+      ['accept', 'accept', 'reject'],
+    ],
+    [
+      'a route that Felix has put on tunl0',
+      'export',
+      workload('10.245.2.0/26', 1024, 'tunl0'),
+      verdict,
+      ['accept', 'accept', 'reject'],
+    ],
+    [
+      'a route of an IPIP pool',
+      'kernel',
+      learned('10.245.3.0/26', MAX - 1024, '10.0.0.3'),
+      (result) => (result.verdict === 'reject' ? 'left to Felix' : result.tunnelDevice),
+      ['tunl0', 'tunl0', 'left to Felix'],
+    ],
+  ])('%s', (_sentence, use, route, show, [until331, in332, since333]) => {
+    const wanted = (generation: FelixGeneration): unknown =>
+      generation < '3.32' ? until331 : generation === '3.32' ? in332 : since333;
+    expect(outcome(use, route, show)).toEqual(across(wanted));
   });
 });

@@ -12,6 +12,7 @@ import type { PeerPolicyConfig } from '../../rib/peer-policy.ts';
 import type { DesiredPeer, OriginatedRoute } from '../desired-state.ts';
 import { nodeConfigurationName } from '../model/bgp-configuration.ts';
 import type { BgpPeerResource } from '../model/bgp-peer.ts';
+import type { SecretKeyRef } from '../model/secret.ts';
 import { familyOfText, hostPrefix } from '../model/values.ts';
 import type { WorkloadEndpointResource } from '../model/workload-endpoint.ts';
 import type { ResourceChange } from '../resource-store.ts';
@@ -50,6 +51,8 @@ export class PeerStage {
   readonly #workloads = new Map<string, readonly WorkloadEndpointResource[]>();
   readonly #dirty = new Set<string>();
   readonly #changedPeers: BgpPeerResource[] = [];
+  /** `namespace/name` */
+  readonly #changedSecrets = new Set<string>();
   #isAllDirty = true;
   #index: PeerIndex | null = null;
 
@@ -99,7 +102,7 @@ export class PeerStage {
         if (before === null || after === null) this.#isAllDirty = true;
         return;
       case 'Secret':
-        this.#isAllDirty = true;
+        this.#changedSecrets.add((after ?? before)?.name ?? '');
         return;
       default:
         return;
@@ -113,6 +116,7 @@ export class PeerStage {
       this.#index = null;
     }
     this.#spreadPeerChanges(context);
+    this.#spreadSecretChanges(context);
     this.#index ??= new PeerIndex(context);
     if (this.#isAllDirty) {
       const all = [
@@ -138,16 +142,29 @@ export class PeerStage {
   }
 
   /** Which groups the changed BGPPeers may have a part in. */
-  #spreadPeerChanges({ ownNode }: DeriveContext): void {
-    for (const peer of this.#changedPeers) {
-      const { peerIp } = peer;
-      if (peerIp !== null) this.#dirty.add(peerIp.address);
-      // A peer that selects, or that makes us the far end of other nodes' sessions, may concern any address.
-      const isOwn = peerIp !== null && addressesOf(ownNode).includes(peerIp.address);
-      if (isOwn || remoteSide(peer) !== 'endpoint') this.#isAllDirty = true;
-    }
+  #spreadPeerChanges(context: DeriveContext): void {
+    for (const peer of this.#changedPeers) this.#spread(context, peer);
     if (this.#changedPeers.length > 0) this.#index = null;
     this.#changedPeers.length = 0;
+  }
+
+  /** Which groups have a password out of the changed Secrets. */
+  #spreadSecretChanges(context: DeriveContext): void {
+    if (this.#changedSecrets.size === 0) return;
+    const isChanged = (reference: SecretKeyRef | null | undefined): boolean =>
+      reference != null && this.#changedSecrets.has(`${context.options.secretNamespace}/${reference.name}`);
+    if (isChanged(context.configuration?.nodeMeshPassword)) this.#isAllDirty = true;
+    for (const peer of context.resources.bgpPeers.values()) if (isChanged(peer.password)) this.#spread(context, peer);
+    this.#changedSecrets.clear();
+  }
+
+  /** Which groups a BGPPeer may have a part in. */
+  #spread({ ownNode }: DeriveContext, peer: BgpPeerResource): void {
+    const { peerIp } = peer;
+    if (peerIp !== null) this.#dirty.add(peerIp.address);
+    // A peer that selects, or that makes us the far end of other nodes' sessions, may concern any address.
+    const isOwn = peerIp !== null && addressesOf(ownNode).includes(peerIp.address);
+    if (isOwn || remoteSide(peer) !== 'endpoint') this.#isAllDirty = true;
   }
 
   #noteWorkload(resource: ResourceChange['before'], sign: 1 | -1): void {

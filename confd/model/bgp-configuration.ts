@@ -172,10 +172,34 @@ export const bgpConfigurationShape: Shape<BgpConfigurationResource> = {
   ],
 };
 
-/** An object whose name nobody reads does nothing; that is worth saying. */
+/** Fields that count in `default` only, as they are written, with the value that says nothing. */
+const DEFAULT_ONLY: readonly (readonly [field: string, isSet: (one: BgpConfigurationResource) => boolean])[] = [
+  ['nodeToNodeMeshEnabled', (one) => !one.nodeToNodeMeshEnabled],
+  ['asNumber', (one) => one.asNumber !== null],
+  ['bindMode', (one) => one.bindMode !== 'None'],
+  ['serviceClusterIPs', (one) => one.serviceClusterIps.length > 0],
+  ['serviceExternalIPs', (one) => one.serviceExternalIps.length > 0],
+  ['serviceLoadBalancerIPs', (one) => one.serviceLoadBalancerIps.length > 0],
+  ['serviceLoadBalancerAggregation', (one) => one.serviceLoadBalancerAggregation !== 'Enabled'],
+  ['nodeMeshPassword', (one) => one.nodeMeshPassword !== null],
+  ['nodeMeshMaxRestartTime', (one) => one.nodeMeshMaxRestartTimeSeconds !== null],
+  ['ignoredInterfaces', (one) => one.ignoredInterfaces.length > 0],
+  ['programClusterRoutes', (one) => one.programClusterRoutes !== null],
+  ['ipv4NormalRoutePriority', (one) => one.ipv4NormalRoutePriority !== DEFAULT_NORMAL_ROUTE_PRIORITY],
+  ['ipv6NormalRoutePriority', (one) => one.ipv6NormalRoutePriority !== DEFAULT_NORMAL_ROUTE_PRIORITY],
+];
+
+/** An object whose name nobody reads does nothing, nor does a field that counts elsewhere; that is worth saying. */
 export function checkBgpConfiguration(configuration: BgpConfigurationResource): FieldIssue[] {
   const { name } = configuration;
-  if (name === DEFAULT_CONFIGURATION_NAME || name.startsWith('node.')) return [];
+  if (name === DEFAULT_CONFIGURATION_NAME) return [];
+  if (name.startsWith('node.')) {
+    return DEFAULT_ONLY.filter(([, isSet]) => isSet(configuration)).map(([field]) => ({
+      path: ['spec', field],
+      message: 'has no effect here: it counts in BGPConfiguration/default only',
+      severity: 'warning',
+    }));
+  }
   return [
     {
       path: ['metadata', 'name'],

@@ -182,6 +182,28 @@ describe('what is only worth saying', () => {
   test.each<[sentence: string, input: object, fields: string[]]>([
     ['a configuration that nobody reads', object('BGPConfiguration', {}, 'mine'), ['metadata.name']],
     [
+      "what counts for the cluster in a node's configuration",
+      object(
+        'BGPConfiguration',
+        { listenPort: 1790, nodeToNodeMeshEnabled: false, asNumber: 1, serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] },
+        'node.n1',
+      ),
+      ['spec.nodeToNodeMeshEnabled', 'spec.asNumber', 'spec.serviceClusterIPs'],
+    ],
+    [
+      "what counts in a node's configuration",
+      object(
+        'BGPConfiguration',
+        {
+          listenPort: 1790,
+          logSeverityScreen: 'Debug',
+          prefixAdvertisements: [{ cidr: '10.0.0.0/8', communities: ['1:2'] }],
+        },
+        'node.n1',
+      ),
+      [],
+    ],
+    [
       'both node and nodeSelector',
       object('BGPPeer', { node: 'n', nodeSelector: 'all()', peerIP: '10.0.0.9', asNumber: 1 }),
       ['spec.node'],

@@ -13,7 +13,18 @@ import type { DesiredState } from '../../confd/desired-state.ts';
 import { diff } from '../../confd/diff.ts';
 import type { Resource } from '../../confd/model/resource.ts';
 import type { ResourceEvent } from '../../confd/resource-store.ts';
-import { affinity, configuration, node, peer, pool, service, slice } from '../support/calico-resources.ts';
+import {
+  affinity,
+  configuration,
+  filter,
+  node,
+  peer,
+  pool,
+  secret,
+  service,
+  slice,
+  workload,
+} from '../support/calico-resources.ts';
 
 const NODES = 5_000;
 const AFFINITIES_PER_NODE = 4;
@@ -38,6 +49,13 @@ const aService = (i: number): Resource =>
   });
 const aSlice = (i: number, nodes: readonly string[]): Resource => slice(`s${i}-x`, `s${i}`, nodes);
 
+const password = { password: { secretKeyRef: { name: 'tor', key: 'a' } } };
+const aTor = peer('other-tor', { node: 'n1', peerIP: '192.0.2.2', asNumber: 65001 });
+const aFilter = (name: string, i: number): Resource =>
+  filter(name, { exportV4: [{ action: i % 2 === 0 ? 'Accept' : 'Reject', cidr: '10.0.0.0/8', matchOperator: 'In' }] });
+const aWorkload = workload('w', { ipv4Nets: ['172.31.0.1/32'], bgpPeerName: 'workloads' });
+const aPool = pool('more', { cidr: '198.18.0.0/16' });
+
 function cluster(): Resource[] {
   const resources: Resource[] = [
     configuration({
@@ -45,7 +63,9 @@ function cluster(): Resource[] {
       serviceExternalIPs: [{ cidr: '203.0.0.0/16' }],
     }),
     pool('pods', { cidr: '172.16.0.0/12', ipipMode: 'CrossSubnet' }),
-    peer('tor', { nodeSelector: "rack == 'r1'", peerIP: '192.0.2.1', asNumber: 65001 }),
+    peer('tor', { nodeSelector: "rack == 'r1'", peerIP: '192.0.2.1', asNumber: 65001, filters: ['tor'], ...password }),
+    peer('workloads', { localWorkloadSelector: 'all()', asNumber: 65002 }),
+    aFilter('tor', 0),
     peer('reflectors', { nodeSelector: 'all()', peerSelector: 'has(reflector)' }),
   ];
   for (let i = 1; i <= NODES; i++) {
@@ -116,6 +136,24 @@ describe('5,000 nodes, 20,000 blocks, 10,000 Services', () => {
     ['a Service without endpoint here', toggled(gone(aService(4001)), set(aService(4001))), SMALL_CHANGE_MS, 0],
     ['endpoints on other nodes', (i) => set(aSlice(4002, [`n${2 + (i % 7)}`])), SMALL_CHANGE_MS, 0],
     ['an endpoint here', toggled(set(aSlice(4004, ['n1'])), set(aSlice(4004, ['n9']))), SMALL_CHANGE_MS, 1],
+    ['a BGPPeer at one address', toggled(set(aTor), gone(aTor)), SMALL_CHANGE_MS, 1],
+    ['a Secret that nobody names', (i) => set(secret('s', { a: `${i}` })), SMALL_CHANGE_MS, 0],
+    ['the Secret of one peer', (i) => set(secret('tor', { a: `${i}` })), SMALL_CHANGE_MS, 1],
+    ['a BGPFilter that nobody names', (i) => set(aFilter('unused', i)), WIDE_CHANGE_MS, 0],
+    ['the BGPFilter of one peer', (i) => set(aFilter('tor', i)), SMALL_CHANGE_MS, 1],
+    [
+      'the port of another node',
+      (i) => set(configuration({ listenPort: 1790 + (i % 2) }, 'node.n79')),
+      SMALL_CHANGE_MS,
+      2,
+    ],
+    ['a workload that becomes a BGP peer and back', toggled(set(aWorkload), gone(aWorkload)), SMALL_CHANGE_MS, 1],
+    [
+      'a pool: the policy of every IPv4 session, and the kernel',
+      toggled(set(aPool), gone(aPool)),
+      WIDE_CHANGE_MS,
+      NODES + 1,
+    ],
     [
       'an own block: the policy of every IPv4 session',
       toggled(gone(anAffinity(1, 0)), set(anAffinity(1, 0))),

@@ -1,7 +1,9 @@
 /** Arbitrary Calico clusters: few names and addresses, so that resources meet each other often. */
 
 import fc from 'fast-check';
+import type { Condition } from '../../confd/desired-state.ts';
 import type { Resource } from '../../confd/model/resource.ts';
+import type { ResourceEvent } from '../../confd/resource-store.ts';
 import {
   affinity,
   calicoVersion,
@@ -58,8 +60,9 @@ const aNode = fc
     ),
     labels,
     wireguard: fc.record({ interfaceIPv4Address: fc.constant('10.9.0.1') }, { requiredKeys: [] }),
+    podCIDRs: fc.uniqueArray(fc.constantFrom('10.65.1.0/24', '10.65.2.0/24', 'fd00:65::/64'), { maxLength: 2 }),
   })
-  .map(({ name, bgp, labels: all, wireguard }) => node(name, bgp, all, { wireguard }));
+  .map(({ name, bgp, labels: all, wireguard, podCIDRs }) => node(name, bgp, all, { wireguard }, { podCIDRs }));
 
 const aConfiguration = fc
   .record({
@@ -77,6 +80,9 @@ const aConfiguration = fc
         serviceExternalIPs: fc.array(fc.record({ cidr: serviceCidr }), { maxLength: 2 }),
         serviceLoadBalancerIPs: fc.array(fc.record({ cidr: serviceCidr }), { maxLength: 2 }),
         serviceLoadBalancerAggregation: fc.constantFrom('Enabled', 'Disabled'),
+        communities: fc.constant([{ name: 'name', value: '64512:7' }]),
+        ignoredInterfaces: fc.uniqueArray(fc.constantFrom('eth1', 'docker*'), { maxLength: 2 }),
+        ipv6NormalRoutePriority: fc.constantFrom(512, 1024),
         prefixAdvertisements: fc.array(fc.record({ cidr, communities: fc.constant(['1:2', 'name']) }), {
           maxLength: 2,
         }),
@@ -95,6 +101,8 @@ const how = fc.record(
     nextHopMode: fc.constantFrom('Auto', 'Self', 'Keep'),
     password,
     sourceAddress: fc.constantFrom('UseNodeIP', 'None'),
+    maxRestartTime: fc.constantFrom('10s', '5000s'),
+    numAllowedLocalASNumbers: fc.constantFrom(0, 2),
     keepaliveTime: fc.constantFrom('0s', '10s', '10m'),
     ttlSecurity: fc.constantFrom(0, 1, 255),
     filters: fc.array(fc.constantFrom('f1', 'f2'), { maxLength: 2 }),
@@ -126,24 +134,47 @@ const aPeer = fc
   .tuple(peerName, localSide, remoteSide, how)
   .map(([name, local, remote, rest]) => peer(name, { ...local, ...remote, ...rest }));
 
+const aRule = fc.record(
+  {
+    action: fc.constantFrom('Accept', 'Reject'),
+    match: fc.constantFrom(
+      { cidr: '10.0.0.0/8', matchOperator: 'In' },
+      { cidr: '10.244.0.0/16', matchOperator: 'NotIn', prefixLength: { min: 24, max: 28 } },
+      { cidr: '10.244.0.0/16', matchOperator: 'Equal' },
+    ),
+    source: fc.constant('RemotePeers'),
+    peerType: fc.constantFrom('eBGP', 'iBGP'),
+    priority: fc.constantFrom(512, 1024),
+  },
+  { requiredKeys: ['action'] },
+);
 const aFilter = fc
   .record({
     name: fc.constantFrom('f1', 'f2'),
-    action: fc.constantFrom('Accept', 'Reject'),
-    cidr: fc.constantFrom('10.0.0.0/8', '10.244.0.0/16'),
+    rules: fc.array(aRule, { maxLength: 2 }),
+    lists: fc.uniqueArray(fc.constantFrom('importV4', 'exportV4'), { minLength: 1 }),
   })
-  .map((one) => filter(one.name, { exportV4: [{ action: one.action, cidr: one.cidr, matchOperator: 'In' }] }));
+  .map(({ name, rules, lists }) => {
+    const written = rules.map(({ match, ...rest }) => ({ ...match, ...rest }));
+    return filter(name, Object.fromEntries(lists.map((list) => [list, written])));
+  });
 
 const aPool = fc
   .record({
     name: fc.constantFrom('pool1', 'pool2', 'pool3'),
     spec: fc.record({
       cidr,
-      ipipMode: fc.constantFrom('Never', 'Always', 'CrossSubnet'),
+      encapsulation: fc.constantFrom(
+        {},
+        { ipipMode: 'Always' },
+        { ipipMode: 'CrossSubnet' },
+        { vxlanMode: 'Always' },
+        { vxlanMode: 'CrossSubnet' },
+      ),
       disableBGPExport: fc.boolean(),
     }),
   })
-  .map((one) => pool(one.name, one.spec));
+  .map(({ name, spec: { encapsulation, ...spec } }) => pool(name, { ...spec, ...encapsulation }));
 
 const anAffinity = fc
   .record({ node: nodeName, cidr, state: fc.constantFrom('confirmed', 'pending', 'pendingDeletion') })
@@ -212,3 +243,20 @@ export const anyResource: fc.Arbitrary<Resource> = fc.oneof(
 export const anyCluster: fc.Arbitrary<Resource[]> = fc
   .uniqueArray(anyResource, { selector: (one) => `${one.kind}/${one.name}`, maxLength: 25 })
   .map((resources) => resources);
+
+const doubt = (field: string): Condition[] => [
+  { resource: 'somewhere', field, message: 'is doubtful', severity: 'warning' },
+];
+
+/** What a datastore may say of a resource: that it is so, that it is gone, that it cannot be read; with complaints or not. */
+export const anyEvent: fc.Arbitrary<ResourceEvent> = fc.oneof(
+  { arbitrary: anyResource.map((resource): ResourceEvent => ({ type: 'set', resource, conditions: [] })), weight: 6 },
+  anyResource.map((resource): ResourceEvent => ({ type: 'set', resource, conditions: doubt('spec.part') })),
+  anyResource.map(
+    ({ kind, name }): ResourceEvent => ({ type: 'refused', key: { kind, name }, conditions: doubt('spec') }),
+  ),
+  {
+    arbitrary: anyResource.map(({ kind, name }): ResourceEvent => ({ type: 'deleted', key: { kind, name } })),
+    weight: 2,
+  },
+);

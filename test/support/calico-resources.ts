@@ -21,8 +21,14 @@ function calico(kind: string, name: string, spec: object, labels: object = {}): 
 }
 
 /** A node; `bgp` as in its spec. */
-export function node(name: string, bgp: object, labels: object = {}, more: object = {}): Resource {
-  return calico('Node', name, { bgp, ...more }, labels);
+export function node(name: string, bgp: object, labels: object = {}, more: object = {}, status: object = {}): Resource {
+  return resource({
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'Node',
+    metadata: { name, labels },
+    spec: { bgp, ...more },
+    status,
+  });
 }
 
 /** Nodes `n1` ... with addresses 10.0.0.1/24 and fd00::1/64 ... */
