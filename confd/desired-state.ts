@@ -4,6 +4,7 @@
  * from except names and reasons, so that two of them can be compared (diff.ts) and shown.
  */
 
+import type { FamilyName } from '../bgp/family.ts';
 import type { SessionConfig } from '../bgp/session-config.ts';
 import type { PeerPolicyConfig } from '../rib/peer-policy.ts';
 import type { Policy } from '../rib/policy/policy.ts';
@@ -41,6 +42,8 @@ export interface KernelConfig {
   readonly table: number;
   /** Route protocol number; 12 is RTPROT_BIRD, which Felix and tests rely on. */
   readonly protocol: number;
+  /** Routes of the other family are another process's, which shares our protocol number; absent: both are ours. */
+  readonly onlyFamily?: FamilyName;
   /** Decides which best routes are written, by family name. */
   readonly policy: { readonly 'ipv4-unicast': Policy; readonly 'ipv6-unicast': Policy };
   /** Learn foreign routes of the table as source `kernel`. */

@@ -15,6 +15,7 @@ const TOOLS = [
   { file: 'nsenter', package: 'util-linux', purposes: ['lab', 'test'], use: 'network namespaces' },
   { file: 'ping', package: 'iputils-ping', purposes: ['lab', 'test'], use: 'proof of forwarding' },
   { file: 'bird', package: 'bird2', purposes: ['lab', 'test'], use: 'BIRD as peer' },
+  { file: 'runsvdir', package: 'runit', purposes: ['test'], use: 'services of calico-node' },
   { file: 'gobgpd', package: 'gobgpd', purposes: ['test'], use: 'GoBGP as peer' },
   { file: '/usr/lib/frr/bgpd', package: 'frr', purposes: ['test'], use: 'FRR as peer' },
   { file: 'bgpctl', package: 'openbgpd', purposes: ['test'], use: 'OpenBGPD as peer' },

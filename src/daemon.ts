@@ -17,7 +17,7 @@ import type { BirdSocketSettings } from './bird-socket/settings.ts';
 import type { BirdSockets } from './bird-socket/sockets.ts';
 import { type Diagnostic, formatDiagnostic } from './config/diagnose.ts';
 import { type ApiPlaces, loadStandAlone } from './config/load.ts';
-import { createLog, type LogLevel } from './log/log.ts';
+import { createLog, type Log, type LogLevel } from './log/log.ts';
 import type { MonitorSettings } from './monitor/settings.ts';
 import { type RestartSettings, stateFilePath } from './restart-settings.ts';
 import { systemClock } from './speaker/clock.ts';
@@ -39,6 +39,14 @@ export interface DaemonOptions {
   readonly restart: RestartSettings;
   readonly monitor: MonitorSettings;
   readonly birdSockets: BirdSocketSettings;
+  /** Of a process that stands in for another program; null: the ordinary ones. */
+  readonly launcher: LauncherHooks | null;
+}
+
+export interface LauncherHooks {
+  createLog(level: LogLevel): Log;
+  /** Signals are handled from now on. */
+  signalsReady(): void;
 }
 
 const EXIT_FAILED = 1;
@@ -48,7 +56,8 @@ const REHEARSAL_DELAY_MS = 300;
 /** Runs until a signal ends it; resolves to the exit status. */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const level = options.logLevel ?? 'info';
-  const log = new EchoLog(createLog(level), level, options.logLevel !== null);
+  const inner = options.launcher?.createLog(level) ?? createLog(level);
+  const log = new EchoLog(inner, level, options.logLevel !== null);
   const speaker = new Speaker({
     log,
     clock: systemClock,
@@ -108,6 +117,7 @@ class Daemon {
       if (this.#hangup === null) void this.#reload?.();
       else this.#hangup();
     });
+    this.#options.launcher?.signalsReady();
     const status = await this.#start();
     if (status !== 0) return status;
     this.#rehearseSoon();

@@ -10,6 +10,7 @@ import { PEER_ACTIONS } from './api/peer-actions.ts';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
 import type { TcpOptions } from './api/tcp-options.ts';
 import type { PlanSide } from './cli/plan.ts';
+import type { LauncherHooks } from './daemon.ts';
 import type { LogLevel } from './log/log.ts';
 import type { MonitorSettings } from './monitor/settings.ts';
 import { VERSION } from './version.ts';
@@ -223,7 +224,11 @@ function calicoFamilies(values: Values): [boolean, boolean] {
   return ipv4 || ipv6 ? [ipv4, ipv6] : [true, true];
 }
 
-async function run(values: Values, positionals: readonly string[]): Promise<number> {
+async function run(
+  values: Values,
+  positionals: readonly string[],
+  launcher: LauncherHooks | null = null,
+): Promise<number> {
   only(positionals, 1, 'run --config FILE, run --bird-config FILE, or run --node NAME --datastore DATASTORE');
   const { restartSettings } = await import('./restart-settings.ts');
   const restart = restartSettings(values, process.env);
@@ -240,6 +245,7 @@ async function run(values: Values, positionals: readonly string[]): Promise<numb
   const common = {
     restart,
     birdSockets,
+    launcher,
     socketPath: values.socket ?? null,
     logLevel: logLevel(values),
     routerId: values['router-id'] ?? null,
@@ -376,7 +382,27 @@ async function act(values: Values, path: string, body?: object): Promise<number>
   return 0;
 }
 
+/** `bird` and `bird6`: the command line of BIRD's daemon. */
+async function bird(name: 'bird' | 'bird6', argv: readonly string[]): Promise<number> {
+  const { runLauncher } = await import('./bird-launcher/main.ts');
+  return runLauncher(name, argv, async (words) => {
+    const [{ createBirdLog }, { followSupervisor }] = await Promise.all([
+      import('./bird-launcher/bird-log.ts'),
+      import('./bird-launcher/supervisor.ts'),
+    ]);
+    const { values, positionals } = parse(words);
+    const hooks = { createLog: createBirdLog, signalsReady: () => followSupervisor(process.env) };
+    return run(values, positionals, hooks);
+  });
+}
+
 async function main(argv: readonly string[]): Promise<number> {
+  const [program, ...rest] = argv;
+  if (program === 'bird' || program === 'bird6') return bird(program, rest);
+  if (program === 'birdcl' || program === 'birdcl6') {
+    const { birdcl } = await import('./birdcl/main.ts');
+    return birdcl(program, rest);
+  }
   const { values, positionals } = parse(argv);
   if (values.version) {
     process.stdout.write(`peregrine ${VERSION} (Node.js ${process.version})\n`);

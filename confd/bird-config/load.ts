@@ -285,6 +285,8 @@ function combine(parts: readonly FamilyPart[], revision: string, conditions: rea
       programRoutes: kernel !== null,
       table: kernel?.table ?? NO_KERNEL.table,
       protocol: BIRD_ROUTE_PROTOCOL,
+      // The other family is that of a process with the other file.
+      ...(parts.length === 1 ? { onlyFamily: parts[0].family } : {}),
       policy: { 'ipv4-unicast': policyOf('ipv4-unicast'), 'ipv6-unicast': policyOf('ipv6-unicast') },
       learnRoutes: kernel?.learnRoutes ?? false,
       directInterfaces: parts.find((part) => part.direct !== null)?.direct ?? [],

@@ -278,7 +278,7 @@ function echo(client: ClientState, reader: TokenReader): Answer {
   return only(OK);
 }
 
-/** The log has one level: it is `debug` while debugging is on for any protocol. */
+/** What is logged of the protocols' peers; the classes make no difference. */
 function debug(context: CommandContext, reader: TokenReader): Answer {
   const chosen = selection(context, reader);
   if (chosen === null) throw new CommandError('syntax error, unexpected end of line');

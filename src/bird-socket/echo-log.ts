@@ -1,6 +1,6 @@
 /**
  * The log with ears: sessions of the control socket that asked for `echo` hear its lines, and `debug` of protocols makes
- * it say more until it is switched off again.
+ * it say more of them until it is switched off again.
  */
 
 import type { Log, LogLevel } from '../log/log.ts';
@@ -36,13 +36,15 @@ export class EchoLog implements Log {
     for (const name of names) {
       if (isOn) this.#debugged.add(name);
       else this.#debugged.delete(name);
+      this.#inner.setPeerLevel(name, isOn ? 'debug' : null);
     }
-    this.#inner.setLevel(this.#effective);
   }
 
   debug(msgid: string, fields: object, message: string): void {
     this.#inner.debug(msgid, fields, message);
-    if (this.#effective === 'debug') this.#tell('debug', fields, message);
+    if (this.#level === 'debug' || this.#debugged.has(Reflect.get(fields, 'peer'))) {
+      this.#tell('debug', fields, message);
+    }
   }
 
   info(msgid: string, fields: object, message: string): void {
@@ -62,15 +64,13 @@ export class EchoLog implements Log {
 
   setLevel(level: LogLevel): void {
     if (!this.#isPinned) this.#level = level;
-    this.#inner.setLevel(this.#effective);
+    this.#inner.setLevel(this.#level);
   }
 
   setPeerLevel(peer: string, level: LogLevel | null): void {
+    if (level === 'debug') this.#debugged.add(peer);
+    else this.#debugged.delete(peer);
     this.#inner.setPeerLevel(peer, level);
-  }
-
-  get #effective(): LogLevel {
-    return this.#debugged.size > 0 ? 'debug' : this.#level;
   }
 
   #tell(level: EchoClass, fields: object, message: string): void {

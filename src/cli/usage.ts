@@ -24,6 +24,10 @@ Run
                                                      hitless, soft (routes are evaluated anew) or reset, and why;
                                                      file:PATH instead of DATASTORE for a stand-alone daemon
 
+In the place of BIRD
+  peregrine bird|bird6 [-c FILE] [-s SOCKET] [-p]    BIRD's daemon by its command line (docs/bird-launcher.md)
+  peregrine birdcl [-s SOCKET] [-v] [-r] [COMMAND]   BIRD's client (docs/bird-socket.md)
+
 Ask a running daemon
   peregrine show status                              one page: revision, peers, tables, kernel, memory
   peregrine show peers                               every session with its state and counters

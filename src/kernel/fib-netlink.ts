@@ -8,7 +8,7 @@
  * their socket and are applied afterwards: they then only repeat, or are newer than, what was read.
  */
 
-import type { FamilyIndex } from '../../bgp/family.ts';
+import { type FamilyIndex, type FamilyName, familyIndex } from '../../bgp/family.ts';
 import type { Prefix } from '../../bgp/ip.ts';
 import { errnoText } from '../net/syscalls.ts';
 import type {
@@ -64,6 +64,8 @@ export interface FibNetlinkOptions {
   readonly table?: number;
   /** Protocol number of our routes, default 12. */
   readonly protocol?: number;
+  /** Routes of the other family are not ours, whatever protocol number they have. */
+  readonly onlyFamily?: FamilyName | undefined;
   /** False: only learn; every wish is ignored and no route of the table is touched. */
   readonly programRoutes?: boolean;
   /** Time between comparisons that nothing asks for; tests make it short. */
@@ -87,7 +89,8 @@ class FibNetlink implements Fib {
   private readonly listener: KernelListener;
   private readonly table: number;
   private readonly protocol: number;
-  private readonly programRoutes: boolean;
+  /** By family: routes are written, and those under our protocol number are ours. */
+  private readonly programmed: readonly [boolean, boolean];
   private readonly receiveBufferOctets: number;
   private readonly auditIntervalMs: number;
   private readonly view: KernelView;
@@ -139,11 +142,13 @@ class FibNetlink implements Fib {
     this.listener = options.listener;
     this.table = options.table ?? RT_TABLE_MAIN;
     this.protocol = options.protocol ?? RTPROT_BIRD;
-    this.programRoutes = options.programRoutes ?? true;
+    const programRoutes = options.programRoutes ?? true;
     this.receiveBufferOctets = options.receiveBufferOctets ?? RECEIVE_BUFFER_OCTETS;
     this.openSocket = options.openSocket ?? NetlinkSocket.open;
     this.auditIntervalMs = options.auditIntervalMs ?? AUDIT_INTERVAL_MS;
-    this.view = new KernelView(this.listener, { table: this.table, protocol: this.protocol }, this.programRoutes, {
+    const only = options.onlyFamily === undefined ? null : familyIndex(options.onlyFamily);
+    this.programmed = [programRoutes && only !== 1, programRoutes && only !== 0];
+    this.view = new KernelView(this.listener, { table: this.table, protocol: this.protocol }, this.programmed, {
       resync: () => this.requestResync('own-routes-disturbed'),
       restore: () => this.restoreSoon(),
       retry: () => this.retrySoon(),
@@ -184,13 +189,13 @@ class FibNetlink implements Fib {
   }
 
   replace(family: FamilyIndex, a: number, b: number, c: number, d: number, length: number, entry: FibEntry): void {
-    if (!this.programRoutes) return;
+    if (!this.programmed[family]) return;
     this.view.own[family].want(a, b, c, d, length, entry);
     this.scheduleWork();
   }
 
   remove(family: FamilyIndex, a: number, b: number, c: number, d: number, length: number): void {
-    if (!this.programRoutes) return;
+    if (!this.programmed[family]) return;
     this.view.own[family].unwant(a, b, c, d, length);
     this.scheduleWork();
   }
@@ -202,7 +207,7 @@ class FibNetlink implements Fib {
   }
 
   sweepStale(family: FamilyIndex): number {
-    if (!this.programRoutes) return 0;
+    if (!this.programmed[family]) return 0;
     const count = this.view.own[family].sweep();
     this.scheduleWork();
     return count;

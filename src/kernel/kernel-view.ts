@@ -50,14 +50,16 @@ export class KernelView {
   readonly own: readonly [OwnRoutes, OwnRoutes] = [new OwnRoutes(FAMILY_IPV4), new OwnRoutes(FAMILY_IPV6)];
   private readonly listener: KernelListener;
   private readonly owner: RouteOwner;
-  /** Own routes are only looked at when we write them. */
+  /** By family: own routes are only looked at when we write them. */
+  private readonly owned: readonly [boolean, boolean];
   private readonly ownsRoutes: boolean;
   private readonly requests: ViewRequests;
 
-  constructor(listener: KernelListener, owner: RouteOwner, ownsRoutes: boolean, requests: ViewRequests) {
+  constructor(listener: KernelListener, owner: RouteOwner, owned: readonly [boolean, boolean], requests: ViewRequests) {
     this.listener = listener;
     this.owner = owner;
-    this.ownsRoutes = ownsRoutes;
+    this.owned = owned;
+    this.ownsRoutes = owned[0] || owned[1];
     this.requests = requests;
     this.interfaces = new Interfaces(listener);
     this.objects = new NextHopObjects(owner.table, owner.protocol);
@@ -295,7 +297,7 @@ export class KernelView {
   /** A route under our protocol number as content, or null when it is not ours to judge. */
   private ownContent(route: DecodedRoute): RouteContent | null {
     const type = routeType(route.type);
-    if (!this.ownsRoutes || type === null || route.tos !== 0 || route.hasInputInterface) return null;
+    if (!this.owned[route.prefix.family] || type === null || route.tos !== 0 || route.hasInputInterface) return null;
     const { metric, hops, nextHopId } = route;
     if (nextHopId === 0) return { type, metric, hops };
     return this.objects.routeThrough(nextHopId, metric) ?? { type, metric, hops, nextHopId };

@@ -35,7 +35,7 @@ const OUTPUT_OCTETS = 256 * 1024;
 const FIB_CHANGES_PER_SLICE = 2048;
 const FAMILIES: readonly FamilyIndex[] = [0, 1];
 /** What the kernel's back end is opened with. */
-const REOPENING_FIELDS = ['backend', 'table', 'protocol', 'programRoutes', 'nextHopObjects'] as const;
+const REOPENING_FIELDS = ['backend', 'table', 'protocol', 'onlyFamily', 'programRoutes', 'nextHopObjects'] as const;
 
 export class SpeakerCore {
   readonly rib: Rib;
@@ -114,7 +114,8 @@ export class SpeakerCore {
     } else {
       const { createFibNetlink } = await import('../kernel/fib-netlink.ts');
       const nextHopObjects = this.#kernel.nextHopObjects === 'auto';
-      this.fib = createFibNetlink({ table, protocol, programRoutes, nextHopObjects, listener: this.sync });
+      const { onlyFamily } = this.#kernel;
+      this.fib = createFibNetlink({ table, protocol, onlyFamily, programRoutes, nextHopObjects, listener: this.sync });
       const result = await this.fib.start();
       if ('error' in result) return result.error;
       const { adopted, learned } = result;

@@ -44,6 +44,18 @@ export function describeInterop(name: string, kinds: readonly ForeignKind[], bod
   describeWithout(name, missingRequirement(kinds), body);
 }
 
+/** As describeInterop, for tests that also run these programs. */
+export function describeWithPrograms(
+  name: string,
+  kinds: readonly ForeignKind[],
+  programs: readonly string[],
+  body: () => void,
+): void {
+  const missing = programs.filter((program) => !isThere(program));
+  const reason = missing.length === 0 ? null : `not installed: ${missing.join(', ')}`;
+  describeWithout(name, missingRequirement(kinds) ?? reason, body);
+}
+
 function describeWithout(name: string, reason: string | null, body: () => void): void {
   if (reason === null) {
     describe(name, body);
