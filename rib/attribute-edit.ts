@@ -26,7 +26,13 @@ import {
 } from '../bgp/iana.ts';
 import type { AttributeStore, SetHandle } from './attribute-store.ts';
 import { copyFilteredAsPath, prependAs } from './policy/as-path.ts';
-import { COMMUNITY_ATTRIBUTE_CODE, COMMUNITY_OCTETS, type Community, valueHasCommunity } from './policy/community.ts';
+import {
+  COMMUNITY_ATTRIBUTE_CODE,
+  COMMUNITY_OCTETS,
+  type Community,
+  elementIsWithin,
+  valueHasCommunity,
+} from './policy/community.ts';
 
 const OPTIONAL_TRANSITIVE = FLAG_OPTIONAL | FLAG_TRANSITIVE;
 
@@ -240,6 +246,18 @@ export class AttributeEditor {
     const length = this.#length[code];
     if (!valueHasCommunity(octets, from, from + length, community)) return;
     this.#keepElements(code, size, (element) => !valueHasCommunity(octets, element, element + size, community));
+  }
+
+  /** Removes the communities whose numbers are within those of `from` and `to`; an emptied attribute goes. */
+  removeCommunitiesIn(from: Community, to: Community): void {
+    const code = COMMUNITY_ATTRIBUTE_CODE[from.type];
+    if (!this.has(code)) return;
+    const octets = this.#octetsOf(code);
+    const size = COMMUNITY_OCTETS[from.type];
+    const end = this.#start[code] + this.#length[code];
+    let isAny = false;
+    for (let at = this.#start[code]; at < end && !isAny; at += size) isAny = elementIsWithin(octets, at, from, to);
+    if (isAny) this.#keepElements(code, size, (element) => !elementIsWithin(octets, element, from, to));
   }
 
   /** Removes communities of all three kinds. */

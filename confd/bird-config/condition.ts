@@ -81,8 +81,10 @@ export function attributeOf(match: Match): Attribute | null {
     case 'as-path-mask':
     case 'as-path-prefix':
     case 'as-path-length':
+    case 'as-path-holds':
       return 'as-path';
     case 'community':
+    case 'community-in':
       return 'communities';
     case 'next-hop':
       return 'next-hop';

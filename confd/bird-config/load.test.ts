@@ -341,8 +341,11 @@ describe('what is refused', () => {
     ['if preference > 100 then accept;', 'preference cannot be compared here: only import filters know it'],
     ['if bgp_med < bgp_local_pref then accept;', 'a number of the route < a number of the route is not supported'],
     ['bgp_local_pref = bgp_local_pref * 2;', 'a number of the route * a number is not supported'],
-    ['if bgp_community ~ [(65000, *)] then accept;', 'ranges of more than 256 communities (and *) are not supported'],
-    ['if bgp_path ~ [64512..65534] then accept;', 'more than 256 AS numbers in a set are not supported'],
+    [
+      'if bgp_ext_community ~ [(rt, 65000, *)] then accept;',
+      'ranges of extended communities (and *) are not supported',
+    ],
+    ['if bgp_path.first ~ [64512..65534] then accept;', 'more than 256 AS numbers are not supported here'],
     ['bgp_community.add((65000, 65536));', 'the halves of a community are 0..65535'],
     ['bgp_community.add((1, 2, 3));', '1:2:3 cannot be in bgp_community'],
     ['krt_tunnel = "tunl0";', 'krt_tunnel is for the filter that exports to the kernel'],

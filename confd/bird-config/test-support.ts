@@ -184,6 +184,8 @@ class Interpreter {
     if (method === 'prepend') route.path = [value as number, ...(route.path ?? [])];
     else if (method === 'add') {
       if (!route.communities.includes(value as string)) route.communities.push(value as string);
+    } else if (typeof value === 'object' && 'set' in value) {
+      route.communities = route.communities.filter((one) => !inSet(one, value.set));
     } else route.communities = route.communities.filter((one) => one !== value);
   }
 
@@ -317,6 +319,10 @@ function inSet(value: Plain, items: readonly SetItem[]): boolean {
         const [net, base] = [parsePrefix(value.prefix), parsePrefix(item.prefix)];
         if (net === null || base === null || net.length < item.low || net.length > item.high) return false;
         return prefixContains(base, net) || prefixContains(net, base);
+      }
+      case 'tuple': {
+        const numbers = String(value).split(':').map(Number);
+        return numbers.every((number, i) => number >= item.parts[i].low && number <= item.parts[i].high);
       }
       default:
         throw new Error(item.kind);

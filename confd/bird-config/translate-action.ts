@@ -5,7 +5,7 @@ import type { Command } from './ast.ts';
 import { BirdConfigError, type Position } from './diagnostic.ts';
 import type { FilterContext } from './filter-context.ts';
 import { changed, type State } from './state.ts';
-import { COMMUNITY_ATTRIBUTES, communitiesOf } from './translate-expression.ts';
+import { COMMUNITY_ATTRIBUTES, communityRanges } from './translate-expression.ts';
 import { describeValue, type Value } from './value.ts';
 
 interface Change {
@@ -130,21 +130,18 @@ export function translateEdit(
   if (method !== 'add' && method !== 'delete') {
     throw new BirdConfigError(at, `${attribute}.${method} is not supported, wanted: add or delete`);
   }
-  const communities =
-    value.kind === 'community'
-      ? [value]
-      : value.kind === 'set' && method === 'delete'
-        ? communitiesOf(value.items, at)
-        : null;
-  if (communities === null) {
+  if (value.kind !== 'community' && (value.kind !== 'set' || method === 'add')) {
     throw new BirdConfigError(
       at,
       `${attribute}.${method} of ${describeValue(value)} is not supported, wanted: a community`,
     );
   }
-  const actions = communities.map(({ type, text }): Action => {
-    if (COMMUNITY_ATTRIBUTES[type] !== attribute) throw new BirdConfigError(at, `${text} cannot be in ${attribute}`);
-    return { kind: method === 'add' ? 'add-community' : 'remove-community', community: text };
+  const ranges =
+    value.kind === 'set' ? communityRanges(value.items, at) : [{ type: value.type, from: value.text, to: value.text }];
+  const actions = ranges.map(({ type, from, to }): Action => {
+    if (COMMUNITY_ATTRIBUTES[type] !== attribute) throw new BirdConfigError(at, `${from} cannot be in ${attribute}`);
+    if (from !== to) return { kind: 'remove-communities-in', from, to };
+    return { kind: method === 'add' ? 'add-community' : 'remove-community', community: from };
   });
   return { actions, state: changed(state, 'communities', {}) };
 }

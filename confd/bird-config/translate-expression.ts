@@ -477,22 +477,27 @@ export class ExpressionTranslator {
   }
 
   #anyAs(items: readonly SetItem[], place: 'anywhere' | 'first' | 'last', at: Position): Condition {
-    const parts: Condition[] = [];
-    for (const item of items) {
+    const ranges = items.map((item) => {
       if (item.kind !== 'numbers') throw new BirdConfigError(at, 'wanted: AS numbers in [ ]');
-      if (parts.length + item.high - item.low >= MAX_SET_MEMBERS) {
-        throw new BirdConfigError(at, `more than ${MAX_SET_MEMBERS} AS numbers in a set are not supported`);
-      }
-      for (let as = item.low; as <= item.high; as++) parts.push(isMatch(pathHolds(as, place)));
+      return { min: item.low, max: item.high };
+    });
+    if (place === 'anywhere') return isMatch({ kind: 'as-path-holds', ranges });
+    const count = ranges.reduce((sum, { min, max }) => sum + max - min + 1, 0);
+    if (count > MAX_SET_MEMBERS) {
+      throw new BirdConfigError(at, `more than ${MAX_SET_MEMBERS} AS numbers are not supported here`);
     }
-    return any(...parts);
+    return any(
+      ...ranges.flatMap(({ min, max }) =>
+        Array.from({ length: max - min + 1 }, (_, i) => isMatch(pathHolds(min + i, place))),
+      ),
+    );
   }
 
   #anyCommunity(name: string, items: readonly SetItem[], at: Position): Condition {
     return any(
-      ...communitiesOf(items, at).map(({ type, text }) => {
-        if (COMMUNITY_ATTRIBUTES[type] !== name) throw new BirdConfigError(at, `${text} cannot be in ${name}`);
-        return isMatch({ kind: 'community', community: text });
+      ...communityRanges(items, at).map(({ type, from, to }) => {
+        if (COMMUNITY_ATTRIBUTES[type] !== name) throw new BirdConfigError(at, `${from} cannot be in ${name}`);
+        return isMatch(from === to ? { kind: 'community', community: from } : { kind: 'community-in', from, to });
       }),
     );
   }
@@ -505,27 +510,27 @@ export const COMMUNITY_ATTRIBUTES = {
   extended: 'bgp_ext_community',
 } as const;
 
-/** The communities of a set, ranges written out. */
-export function communitiesOf(
+/** The communities of a set; one of several stands for those whose numbers are each within both. */
+export function communityRanges(
   items: readonly SetItem[],
   at: Position,
-): { readonly type: keyof typeof COMMUNITY_ATTRIBUTES; readonly text: string }[] {
-  return items.flatMap((item) => {
+): { readonly type: keyof typeof COMMUNITY_ATTRIBUTES; readonly from: string; readonly to: string }[] {
+  return items.map((item) => {
     if (item.kind !== 'tuple') throw new BirdConfigError(at, 'wanted: communities in [ ]');
-    const count = item.parts.reduce((product, { low, high }) => product * (high - low + 1), 1);
-    if (count > MAX_SET_MEMBERS) {
-      throw new BirdConfigError(at, `ranges of more than ${MAX_SET_MEMBERS} communities (and *) are not supported`);
+    const type = communityKind(item.ec, item.parts.length);
+    // `*` is as great as a number of that kind can be.
+    const limit = type === 'standard' ? 0xffff : 0xffffffff;
+    const high = item.parts.map((part) => (part.low === 0 && part.high === 0xffffffff ? limit : part.high));
+    const from = communityText(
+      item.ec,
+      item.parts.map(({ low }) => low),
+    );
+    const to = communityText(item.ec, high);
+    if (from === null || to === null) throw new BirdConfigError(at, 'the halves of a community are 0..65535');
+    if (type === 'extended' && from !== to) {
+      throw new BirdConfigError(at, 'ranges of extended communities (and *) are not supported');
     }
-    let all: number[][] = [[]];
-    for (const { low, high } of item.parts) {
-      const numbers = Array.from({ length: high - low + 1 }, (_, i) => low + i);
-      all = all.flatMap((before) => numbers.map((number) => [...before, number]));
-    }
-    return all.map((numbers) => {
-      const text = communityText(item.ec, numbers);
-      if (text === null) throw new BirdConfigError(at, 'the halves of a community are 0..65535');
-      return { type: communityKind(item.ec, numbers.length), text };
-    });
+    return { type, from, to };
   });
 }
 

@@ -54,6 +54,12 @@ const leaf: fc.Arbitrary<string> = fc.oneof(
     .map(([name, op, value]) => `defined(${name}) && 2147483647 - ${name} ${op} ${value}`),
   fc.tuple(number, comparison, number).map(([a, op, b]) => `bgp_local_pref + ${a} ${op} ${b}`),
   fc.tuple(community, fc.constantFrom('~', '!~')).map(([one, operator]) => `${one} ${operator} bgp_community`),
+  fc
+    .constantFrom('(65000, *)', '(64999..65000, 2)', '(*, 3)', '(65000, 2..9), (1, 1)')
+    .map((items) => `bgp_community ~ [ ${items} ]`),
+  fc.constantFrom('65001..65002', '65002', '1..9, 65003').map((items) => `bgp_path ~ [ ${items} ]`),
+  as.map((one) => `${one} ~ bgp_path`),
+  fc.tuple(fc.constantFrom('first', 'last'), as).map(([end, one]) => `bgp_path.${end} = ${one}`),
   fc.array(maskItem, { maxLength: 3 }).map((items) => `bgp_path ~ [= ${items.join(' ')} =]`),
   fc.tuple(comparison, fc.nat(3)).map(([operator, value]) => `bgp_path.len ${operator} ${value}`),
   fc.tuple(comparison, fc.constantFrom(8, 16, 24, 32)).map(([operator, value]) => `net.len ${operator} ${value}`),
@@ -84,6 +90,7 @@ const plainCommand: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom('v = 1;', 'v = 512;', 'v = 2000;', 'preference = 150;'),
   fc.tuple(community, fc.constantFrom('add', 'delete')).map(([one, method]) => `bgp_community.${method}(${one});`),
   as.map((one) => `bgp_path.prepend(${one});`),
+  fc.constantFrom('(65000, *)', '(65000, 2..3)').map((items) => `bgp_community.delete([ ${items} ]);`),
   fc
     .tuple(attribute, number, number)
     .map(([name, a, b]) => `case ${name} { ${a}: accept; ${b}: v = 3; else: reject; }`),

@@ -8,6 +8,7 @@ import type { AttributeEditor } from '../attribute-edit.ts';
 import {
   ACTION_ADD_COMMUNITY,
   ACTION_REMOVE_ALL_COMMUNITIES,
+  ACTION_REMOVE_COMMUNITIES_IN,
   ACTION_REMOVE_COMMUNITY,
   type CompiledPolicy,
 } from './compiled.ts';
@@ -20,6 +21,7 @@ export function applyCommunityEdits(policy: CompiledPolicy, program: number, edi
     const edit = edits[i];
     if (edit.kind === ACTION_ADD_COMMUNITY) editor.addCommunity(edit.community);
     else if (edit.kind === ACTION_REMOVE_COMMUNITY) editor.removeCommunity(edit.community);
+    else if (edit.kind === ACTION_REMOVE_COMMUNITIES_IN) editor.removeCommunitiesIn(edit.community, edit.upTo);
     else if (edit.kind === ACTION_REMOVE_ALL_COMMUNITIES) editor.removeAllCommunities();
   }
 }

@@ -55,6 +55,30 @@ export function asPathStartsWith(
   return true;
 }
 
+/** True when some AS of the path is within one of the ranges: `low, high, low, high, ...`. */
+export function asPathHolds(
+  front: Uint32Array,
+  frontCount: number,
+  octets: Uint8Array,
+  start: number,
+  end: number,
+  ranges: readonly number[],
+): boolean {
+  for (let i = 0; i < frontCount; i++) if (isInRanges(front[i], ranges)) return true;
+  let next = start;
+  for (let at = start; at < end; at = next) {
+    next = at + 2 + octets[at + 1] * 4;
+    if (octets[at] !== SEGMENT_AS_SEQUENCE && octets[at] !== SEGMENT_AS_SET) continue;
+    for (let as = at + 2; as < next; as += 4) if (isInRanges(uint32(octets, as), ranges)) return true;
+  }
+  return false;
+}
+
+function isInRanges(as: number, ranges: readonly number[]): boolean {
+  for (let i = 0; i < ranges.length; i += 2) if (as >= ranges[i] && as <= ranges[i + 1]) return true;
+  return false;
+}
+
 /** Whether the segment at `at` says that the position `index` in it is `as`. */
 function positionIs(octets: Uint8Array, at: number, index: number, as: number): boolean {
   if (octets[at] === SEGMENT_AS_SEQUENCE) return uint32(octets, at + 2 + index * 4) === as;

@@ -73,6 +73,31 @@ export function sameCommunity(x: Community, y: Community): boolean {
   return x.type === y.type && x.word0 === y.word0 && x.word1 === y.word1 && x.word2 === y.word2;
 }
 
+function isBetween(value: number, low: number, high: number): boolean {
+  return value >= low && value <= high;
+}
+
+/** True when each number of the community (words as above) is within those of `from` and `to`, which are of its type. */
+export function isWithin(word0: number, word1: number, word2: number, from: Community, to: Community): boolean {
+  if (from.type === COMMUNITY_STANDARD) {
+    return (
+      isBetween(word0 >>> 16, from.word0 >>> 16, to.word0 >>> 16) &&
+      isBetween(word0 & 0xffff, from.word0 & 0xffff, to.word0 & 0xffff)
+    );
+  }
+  return (
+    isBetween(word0, from.word0, to.word0) &&
+    isBetween(word1, from.word1, to.word1) &&
+    isBetween(word2, from.word2, to.word2)
+  );
+}
+
+/** Whether the element at `at`, of the type of `from`, is within the range. */
+export function elementIsWithin(octets: Uint8Array, at: number, from: Community, to: Community): boolean {
+  if (from.type === COMMUNITY_STANDARD) return isWithin(uint32(octets, at), 0, 0, from, to);
+  return isWithin(uint32(octets, at), uint32(octets, at + 4), uint32(octets, at + 8), from, to);
+}
+
 /** True when the attribute value in [start, end) holds the community. The value's length is a multiple of its size. */
 export function valueHasCommunity(octets: Uint8Array, start: number, end: number, community: Community): boolean {
   const size = COMMUNITY_OCTETS[community.type];

@@ -144,6 +144,24 @@ describe('what is refused', () => {
       'export',
       'actions[0].target: "weight" is not one of local-pref, med, metric',
     ],
+    [
+      'a range of two kinds',
+      withMatch({ kind: 'community-in', from: '1:1', to: '1:1:1' }),
+      'export',
+      'matches[0].to: 1:1:1 is not of the kind of 1:1',
+    ],
+    [
+      'a range of extended communities',
+      withAction({ kind: 'remove-communities-in', from: 'rt:1:1', to: 'rt:1:9' }),
+      'export',
+      'actions[0].from: there are no ranges of extended communities',
+    ],
+    [
+      'AS numbers upside down',
+      withMatch({ kind: 'as-path-holds', ranges: [{ min: 2, max: 1 }] }),
+      'export',
+      'matches[0].ranges[0].max: 1 is below min, 2',
+    ],
     ['skipping over the end', only({ verdict: 'next', skip: 1 }), 'export', 'skip: 1 is not in 0..0'],
     [
       'skipping after a verdict',

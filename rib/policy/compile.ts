@@ -7,13 +7,14 @@
 
 import { FAMILY_ADDRESS_BITS } from '../../bgp/family.ts';
 import { formatPrefix, parseAddress, parsePrefix } from '../../bgp/ip.ts';
-import { type Community, parseCommunity, standardCommunity } from './community.ts';
+import { COMMUNITY_EXTENDED, type Community, parseCommunity, standardCommunity } from './community.ts';
 import {
   ACTION_ADD_COMMUNITY,
   ACTION_COMPUTE,
   ACTION_NORMALISE_PRIORITY,
   ACTION_PREPEND_AS_PATH,
   ACTION_REMOVE_ALL_COMMUNITIES,
+  ACTION_REMOVE_COMMUNITIES_IN,
   ACTION_REMOVE_COMMUNITY,
   ACTION_SET_LOCAL_PREF,
   ACTION_SET_MED,
@@ -28,10 +29,12 @@ import {
   EditPrograms,
   MASK_ANY_ONE,
   MASK_ANY_RUN,
+  MATCH_AS_PATH_HOLDS,
   MATCH_AS_PATH_LENGTH,
   MATCH_AS_PATH_MASK,
   MATCH_AS_PATH_PREFIX,
   MATCH_COMMUNITY,
+  MATCH_COMMUNITY_IN,
   MATCH_INTERFACE,
   MATCH_LEARNED_FROM,
   MATCH_LOCAL_PREF,
@@ -101,6 +104,7 @@ const BLANK_MATCH: CompiledMatch = {
   isInternal: false,
   pattern: '',
   community: NO_COMMUNITY,
+  upTo: NO_COMMUNITY,
   asns: [],
   min: 0,
   max: 0,
@@ -113,6 +117,7 @@ const BLANK_ACTION: CompiledAction = {
   isEdit: false,
   value: 0,
   community: NO_COMMUNITY,
+  upTo: NO_COMMUNITY,
   asns: [],
   address: null,
   interfaceName: '',
@@ -174,6 +179,26 @@ function compileCommunity(text: string, report: Report): Community {
   return NO_COMMUNITY;
 }
 
+function compileCommunityRange(
+  { from, to }: { readonly from: string; readonly to: string },
+  report: Report,
+): { readonly community: Community; readonly upTo: Community } {
+  const community = compileCommunity(from, (_field, message) => report('from', message));
+  const upTo = compileCommunity(to, (_field, message) => report('to', message));
+  if (community.type !== upTo.type) report('to', `${to} is not of the kind of ${from}`);
+  // Numbers of extended communities are of a size that their type says.
+  if (community.type === COMMUNITY_EXTENDED) report('from', 'there are no ranges of extended communities');
+  return { community, upTo };
+}
+
+function compileAsRanges(ranges: readonly { readonly min: number; readonly max: number }[], report: Report): number[] {
+  if (ranges.length > AS_LIST_LIMIT) report('ranges', `${ranges.length} ranges where ${AS_LIST_LIMIT} are possible`);
+  for (const [i, { min, max }] of ranges.entries()) {
+    checkInterval(min, max, (field, message) => report(`ranges[${i}].${field}`, message));
+  }
+  return ranges.flatMap(({ min, max }) => [min, max]);
+}
+
 function compileAsns(asns: readonly number[], report: Report): readonly number[] {
   if (asns.length === 0 || asns.length > AS_LIST_LIMIT)
     report('asns', `${asns.length} AS numbers where 1..${AS_LIST_LIMIT} are possible`);
@@ -228,6 +253,10 @@ function compileKind(match: Match, use: PolicyUse, report: Report): CompiledMatc
       return { ...BLANK_MATCH, kind: MATCH_INTERFACE, pattern: match.pattern };
     case 'community':
       return { ...BLANK_MATCH, kind: MATCH_COMMUNITY, community: compileCommunity(match.community, report) };
+    case 'community-in':
+      return { ...BLANK_MATCH, kind: MATCH_COMMUNITY_IN, ...compileCommunityRange(match, report) };
+    case 'as-path-holds':
+      return { ...BLANK_MATCH, kind: MATCH_AS_PATH_HOLDS, asns: compileAsRanges(match.ranges, report) };
     case 'as-path-prefix':
       return { ...BLANK_MATCH, kind: MATCH_AS_PATH_PREFIX, asns: compileAsns(match.asns, report) };
     case 'as-path-mask':
@@ -328,6 +357,13 @@ function compileAction(action: Action, use: PolicyUse, report: Report): Compiled
         kind: ACTION_REMOVE_COMMUNITY,
         isEdit: true,
         community: compileCommunity(action.community, report),
+      };
+    case 'remove-communities-in':
+      return {
+        ...BLANK_ACTION,
+        kind: ACTION_REMOVE_COMMUNITIES_IN,
+        isEdit: true,
+        ...compileCommunityRange(action, report),
       };
     case 'prepend-as-path':
       return { ...BLANK_ACTION, kind: ACTION_PREPEND_AS_PATH, isEdit: true, asns: compileAsns(action.asns, report) };

@@ -31,6 +31,8 @@ export const MATCH_NEXT_HOP = 10;
 export const MATCH_LEARNED_FROM = 11;
 export const MATCH_AS_PATH_MASK = 12;
 export const MATCH_MED_PRESENT = 13;
+export const MATCH_COMMUNITY_IN = 14;
+export const MATCH_AS_PATH_HOLDS = 15;
 
 /** Items of a compiled AS path mask that are no AS numbers. */
 export const MASK_ANY_RUN = -1;
@@ -50,7 +52,9 @@ export interface CompiledMatch {
   readonly isInternal: boolean;
   readonly pattern: string;
   readonly community: Community;
-  /** AS numbers; in a mask also the MASK_ items. */
+  /** The end of a range that `community` begins. */
+  readonly upTo: Community;
+  /** AS numbers; in a mask also the MASK_ items; of ranges both ends. */
   readonly asns: readonly number[];
   readonly min: number;
   readonly max: number;
@@ -69,6 +73,7 @@ export const ACTION_REMOVE_ALL_COMMUNITIES = 8;
 export const ACTION_PREPEND_AS_PATH = 9;
 export const ACTION_SET_TUNNEL = 10;
 export const ACTION_COMPUTE = 11;
+export const ACTION_REMOVE_COMMUNITIES_IN = 12;
 
 /** What policy wants done with the next hop. */
 export const NEXT_HOP_DEFAULT = 0;
@@ -85,6 +90,8 @@ export interface CompiledAction {
   readonly isEdit: boolean;
   readonly value: number;
   readonly community: Community;
+  /** The end of a range that `community` begins. */
+  readonly upTo: Community;
   readonly asns: readonly number[];
   readonly address: IpAddress | null;
   readonly interfaceName: string;

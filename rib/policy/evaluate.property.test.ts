@@ -37,6 +37,13 @@ function maskMatches(mask: readonly AsPathMaskItem[], path: readonly number[]): 
   return path.length > 0 && (item === '?' || item === path[0]) && maskMatches(rest, path.slice(1));
 }
 
+/** Standard and large communities by their numbers; those of other kinds are not compared. */
+function isInRange(text: string, { from, to }: { readonly from: string; readonly to: string }): boolean {
+  const [numbers, low, high] = [text, from, to].map((one) => one.split(':').map(Number));
+  if (numbers.length !== low.length || numbers.some(Number.isNaN)) return false;
+  return numbers.every((number, i) => number >= low[i] && number <= high[i]);
+}
+
 function naiveMatch(match: Match, route: TestRoute, now: NaiveRoute, isInternal: boolean): boolean {
   return naiveKind(match, route, now, isInternal) !== (match.negate ?? false);
 }
@@ -59,6 +66,10 @@ function naiveKind(match: Match, route: TestRoute, now: NaiveRoute, isInternal: 
       return now.communities.includes(match.community);
     case 'as-path-prefix':
       return match.asns.every((as, i) => now.path[i] === as);
+    case 'community-in':
+      return now.communities.some((one) => isInRange(one, match));
+    case 'as-path-holds':
+      return now.path.some((one) => match.ranges.some(({ min, max }) => within(min, max, one)));
     case 'as-path-mask':
       return maskMatches(match.mask, now.path);
     case 'med-present':
@@ -114,6 +125,9 @@ function naiveAction(action: Action, route: TestRoute, now: NaiveRoute): void {
     case 'remove-community':
       now.communities = now.communities.filter((one) => action.community !== 'all' && one !== action.community);
       break;
+    case 'remove-communities-in':
+      now.communities = now.communities.filter((one) => !isInRange(one, action));
+      break;
     case 'prepend-as-path':
       now.path.unshift(...action.asns);
       break;
@@ -162,7 +176,23 @@ const interval = fc.tuple(small, small).map(([x, y]) => ({ min: Math.min(x, y), 
 const number = fc.constantFrom<RouteNumber>('local-pref', 'med', 'metric');
 const maskItem = fc.oneof(as, fc.constantFrom<AsPathMaskItem>('*', '?'));
 
+const communityRange = fc.constantFrom(
+  { from: '1:1', to: '1:1' },
+  { from: '1:0', to: '1:65535' },
+  { from: '0:2', to: '65535:2' },
+  { from: '2:2', to: '1:1' },
+  { from: '1:1:0', to: '1:1:4294967295' },
+  { from: '0:1:2', to: '9:9:9' },
+);
+
 const anyMatch: fc.Arbitrary<Match> = fc.oneof(
+  communityRange.map((range) => ({ kind: 'community-in' as const, ...range })),
+  fc.record({
+    kind: fc.constant('as-path-holds' as const),
+    ranges: fc.array(fc.constantFrom({ min: 2, max: 3 }, { min: 5, max: 4200000000 }, { min: 1, max: 1 }), {
+      maxLength: 2,
+    }),
+  }),
   fc.record({ kind: fc.constant('as-path-mask' as const), mask: fc.array(maskItem, { maxLength: 4 }) }),
   fc.constant({ kind: 'med-present' as const }),
   fc.record({
@@ -186,6 +216,7 @@ const match: fc.Arbitrary<Match> = fc
   .map(([one, negate]) => (negate === undefined ? one : { ...one, negate }));
 
 const action: fc.Arbitrary<Action> = fc.oneof(
+  communityRange.map((range) => ({ kind: 'remove-communities-in' as const, ...range })),
   fc.record({
     kind: fc.constant('compute' as const),
     target: number,

@@ -15,14 +15,23 @@ import { SET_HAS_MED, SOURCE_BGP, SOURCE_KERNEL } from '../attribute-columns.ts'
 import type { AttributeStore, SetHandle } from '../attribute-store.ts';
 import type { NextHopTable } from '../next-hop.ts';
 import type { PeerIndex } from '../peer-table.ts';
-import { asPathMatchesMask, asPathStartsWith } from './as-path.ts';
-import { COMMUNITY_ATTRIBUTE_CODE, type Community, sameCommunity, valueHasCommunity } from './community.ts';
+import { asPathHolds, asPathMatchesMask, asPathStartsWith } from './as-path.ts';
+import {
+  COMMUNITY_ATTRIBUTE_CODE,
+  COMMUNITY_OCTETS,
+  type Community,
+  elementIsWithin,
+  isWithin,
+  sameCommunity,
+  valueHasCommunity,
+} from './community.ts';
 import {
   ACTION_ADD_COMMUNITY,
   ACTION_COMPUTE,
   ACTION_NORMALISE_PRIORITY,
   ACTION_PREPEND_AS_PATH,
   ACTION_REMOVE_ALL_COMMUNITIES,
+  ACTION_REMOVE_COMMUNITIES_IN,
   ACTION_REMOVE_COMMUNITY,
   ACTION_SET_LOCAL_PREF,
   ACTION_SET_MED,
@@ -34,10 +43,12 @@ import {
   type CompiledMatch,
   type CompiledPolicy,
   type CompiledStatement,
+  MATCH_AS_PATH_HOLDS,
   MATCH_AS_PATH_LENGTH,
   MATCH_AS_PATH_MASK,
   MATCH_AS_PATH_PREFIX,
   MATCH_COMMUNITY,
+  MATCH_COMMUNITY_IN,
   MATCH_INTERFACE,
   MATCH_LEARNED_FROM,
   MATCH_LOCAL_PREF,
@@ -160,7 +171,10 @@ export function evaluate(policy: CompiledPolicy, context: EvaluationContext): Ve
 
 function allMatch(policy: CompiledPolicy, statement: CompiledStatement, context: EvaluationContext): boolean {
   const matches = statement.matches;
-  for (let i = 0; i < matches.length; i++) if (!matchHolds(policy, matches[i], context)) return false;
+  for (let i = 0; i < matches.length; i++) {
+    const match = matches[i];
+    if (kindHolds(policy, match, context) === match.negate) return false;
+  }
   return true;
 }
 
@@ -182,6 +196,9 @@ function kindHolds(policy: CompiledPolicy, match: CompiledMatch, context: Evalua
       return globMatches(match.pattern, outgoingInterface(context));
     case MATCH_COMMUNITY:
       return carriesCommunity(policy, match.community, context);
+    case MATCH_COMMUNITY_IN:
+      return carriesCommunityIn(policy, match.community, match.upTo, context);
+    case MATCH_AS_PATH_HOLDS:
     case MATCH_AS_PATH_PREFIX:
       return asPathMatches(match, context);
     case MATCH_AS_PATH_MASK:
@@ -252,6 +269,10 @@ export function carriesCommunity(policy: CompiledPolicy, community: Community, c
     if (edit.kind === ACTION_REMOVE_ALL_COMMUNITIES) return false;
     if (edit.kind === ACTION_ADD_COMMUNITY && sameCommunity(edit.community, community)) return true;
     if (edit.kind === ACTION_REMOVE_COMMUNITY && sameCommunity(edit.community, community)) return false;
+    if (edit.kind === ACTION_REMOVE_COMMUNITIES_IN && edit.community.type === community.type) {
+      const { word0, word1, word2 } = community;
+      if (isWithin(word0, word1, word2, edit.community, edit.upTo)) return false;
+    }
   }
   const store = context.services.store;
   const at = store.attributeOffset(context.set, COMMUNITY_ATTRIBUTE_CODE[community.type]);
@@ -260,11 +281,55 @@ export function carriesCommunity(policy: CompiledPolicy, community: Community, c
   return valueHasCommunity(store.arena, start, start + store.valueLength(at), community);
 }
 
+/** Whether the route carries some community of the range now. */
+function carriesCommunityIn(
+  policy: CompiledPolicy,
+  from: Community,
+  to: Community,
+  context: EvaluationContext,
+): boolean {
+  const programs = policy.programs;
+  for (let program = context.program; program !== 0; program = programs.withoutLast(program)) {
+    const { kind, community } = programs.lastAction(program);
+    if (kind !== ACTION_ADD_COMMUNITY || community.type !== from.type) continue;
+    const isInside = isWithin(community.word0, community.word1, community.word2, from, to);
+    if (isInside && carriesCommunity(policy, community, context)) return true;
+  }
+  const store = context.services.store;
+  const at = store.attributeOffset(context.set, COMMUNITY_ATTRIBUTE_CODE[from.type]);
+  if (at < 0) return false;
+  const size = COMMUNITY_OCTETS[from.type];
+  const start = store.valueStart(at);
+  const end = start + store.valueLength(at);
+  for (let element = start; element < end; element += size) {
+    if (elementIsWithin(store.arena, element, from, to) && isKept(policy, element, from.type, context)) return true;
+  }
+  return false;
+}
+
+/** Whether no edit takes away the community that the set has at `at`. */
+function isKept(policy: CompiledPolicy, at: number, type: number, context: EvaluationContext): boolean {
+  const programs = policy.programs;
+  const { arena } = context.services.store;
+  for (let program = context.program; program !== 0; program = programs.withoutLast(program)) {
+    const { kind, community, upTo } = programs.lastAction(program);
+    if (kind === ACTION_REMOVE_ALL_COMMUNITIES) return false;
+    if (community.type !== type) continue;
+    if (kind === ACTION_REMOVE_COMMUNITY) {
+      if (valueHasCommunity(arena, at, at + COMMUNITY_OCTETS[community.type], community)) return false;
+    } else if (kind === ACTION_REMOVE_COMMUNITIES_IN && elementIsWithin(arena, at, community, upTo)) return false;
+  }
+  return true;
+}
+
 function asPathMatches(match: CompiledMatch, context: EvaluationContext): boolean {
   const store = context.services.store;
   const at = store.attributeOffset(context.set, ATTRIBUTE_AS_PATH);
   const start = at < 0 ? 0 : store.valueStart(at);
   const end = at < 0 ? 0 : start + store.valueLength(at);
+  if (match.kind === MATCH_AS_PATH_HOLDS) {
+    return asPathHolds(context.front, context.frontCount, store.arena, start, end, match.asns);
+  }
   if (match.kind === MATCH_AS_PATH_MASK) {
     return asPathMatchesMask(context.front, context.frontCount, store.arena, start, end, match.asns);
   }

@@ -133,6 +133,18 @@ describe('words of matches and actions', () => {
     [formatMatch({ kind: 'peer-type', peerType: 'ebgp' }), 'peer is ebgp'],
     [formatMatch({ kind: 'interface', pattern: '*.cali' }), 'interface like "*.cali"'],
     [formatMatch({ kind: 'as-path-prefix', asns: [1, 2] }), 'AS path starts with 1 2'],
+    [formatMatch({ kind: 'community-in', from: '1:0', to: '1:9' }), 'community in 1:0..1:9'],
+    [
+      formatMatch({
+        kind: 'as-path-holds',
+        ranges: [
+          { min: 1, max: 1 },
+          { min: 3, max: 5 },
+        ],
+      }),
+      'AS path holds {1, 3..5}',
+    ],
+    [formatAction({ kind: 'remove-communities-in', from: '1:0', to: '1:9' }), 'remove communities 1:0..1:9'],
     [formatMatch({ kind: 'as-path-mask', mask: ['*', 1, '?'] }), 'AS path is * 1 ?'],
     [formatMatch({ kind: 'med-present', negate: true }), 'not (MED is present)'],
     [

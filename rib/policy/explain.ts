@@ -120,5 +120,5 @@ function differences(
 /** Community actions have no single before and after; they are told as what was done. */
 function communityChange(policy: CompiledPolicy, index: number): string {
   const action = policy.policy.statements.flatMap((statement) => statement.actions)[index];
-  return action.kind === 'add-community' || action.kind === 'remove-community' ? formatAction(action) : '';
+  return /communit/.test(action.kind) ? formatAction(action) : '';
 }

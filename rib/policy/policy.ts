@@ -39,10 +39,14 @@ type MatchKind =
   /** Glob (`*`, `?`) against the route's outgoing interface; a route without interface has the empty name. */
   | { readonly kind: 'interface'; readonly pattern: string }
   | { readonly kind: 'community'; readonly community: CommunityText }
+  /** Some standard or large community with each of its numbers within those of `from` and `to`. */
+  | { readonly kind: 'community-in'; readonly from: CommunityText; readonly to: CommunityText }
   /** AS_PATH starts with exactly this sequence (an AS_SET at a position matches when it holds that AS). */
   | { readonly kind: 'as-path-prefix'; readonly asns: readonly number[] }
   /** The whole AS_PATH is as the mask says (an AS_SET is one position, as above). */
   | { readonly kind: 'as-path-mask'; readonly mask: readonly AsPathMaskItem[] }
+  /** Some AS of the AS_PATH, members of AS_SETs too, is within one of the ranges. */
+  | { readonly kind: 'as-path-holds'; readonly ranges: readonly { readonly min: number; readonly max: number }[] }
   | { readonly kind: 'as-path-length'; readonly min: number; readonly max: number }
   | { readonly kind: 'metric'; readonly min: number; readonly max: number }
   | { readonly kind: 'local-pref'; readonly min: number; readonly max: number }
@@ -74,6 +78,8 @@ export type Action =
   | { readonly kind: 'set-next-hop'; readonly value: string | 'self' | 'peer' | 'unchanged' }
   | { readonly kind: 'add-community'; readonly community: CommunityText }
   | { readonly kind: 'remove-community'; readonly community: CommunityText | 'all' }
+  /** Removes all communities that `community-in` would find. */
+  | { readonly kind: 'remove-communities-in'; readonly from: CommunityText; readonly to: CommunityText }
   | { readonly kind: 'prepend-as-path'; readonly asns: readonly number[] }
   /** Kernel only: send through this tunnel device, onlink, gateway = BGP NEXT_HOP. */
   | { readonly kind: 'set-tunnel'; readonly interfaceName: string };

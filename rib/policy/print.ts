@@ -45,6 +45,13 @@ function formatKind(match: Match, limit: number): string {
       return `community ${match.community}`;
     case 'as-path-prefix':
       return `AS path starts with ${match.asns.join(' ')}`;
+    case 'community-in':
+      return `community in ${match.from}..${match.to}`;
+    case 'as-path-holds':
+      return `AS path holds ${list(
+        match.ranges.map(({ min, max }) => (min === max ? String(min) : `${min}..${max}`)),
+        limit,
+      )}`;
     case 'as-path-mask':
       return `AS path is ${match.mask.join(' ') || 'empty'}`;
     case 'as-path-length':
@@ -91,6 +98,8 @@ export function formatAction(action: Action): string {
       return `add community ${action.community}`;
     case 'remove-community':
       return action.community === 'all' ? 'remove all communities' : `remove community ${action.community}`;
+    case 'remove-communities-in':
+      return `remove communities ${action.from}..${action.to}`;
     case 'prepend-as-path':
       return `prepend ${action.asns.join(' ')}`;
     case 'set-tunnel':
