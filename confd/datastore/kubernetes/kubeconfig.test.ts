@@ -150,6 +150,7 @@ describe('a kubeconfig', () => {
     ['a cluster that is not there', file({ current: 'there' }), 'cluster "other"'],
     ['a server that is no URL', file({ cluster: '{server: "10.0.0.1 6443"}' }), 'wanted https://HOST:PORT'],
     ['a server of another kind', file({ cluster: '{server: "ftp://k"}' }), 'wanted https://HOST:PORT'],
+    ['a password in the address', file({ cluster: '{server: "https://u:secret@k"}' }), 'do not belong in an address'],
     ['a proxy', file({ cluster: '{server: "https://k", proxy-url: "http://p"}' }), 'proxy-url is not supported'],
     ['an auth-provider', file({ user: '{auth-provider: {name: gcp}}' }), 'auth-provider is not supported'],
     [

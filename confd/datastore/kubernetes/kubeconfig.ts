@@ -203,6 +203,11 @@ function checkServer(server: string, where: string): string {
   if (protocol !== 'https:' && protocol !== 'http:') {
     throw new Refusal(`${where} "${server}": wanted https://HOST:PORT`);
   }
+  // What is in an address is in the log.
+  const { username, password } = new URL(server);
+  if (username !== '' || password !== '') {
+    throw new Refusal(`${where}: user and password do not belong in an address: name them in the kubeconfig's user`);
+  }
   return server;
 }
 
