@@ -6,10 +6,10 @@
 import module from 'node:module';
 import { parseArgs } from 'node:util';
 import { DATASTORE_FORMS, type DatastoreSpec, datastoreSpecOf, parseDatastoreSpec } from '../confd/datastore/open.ts';
-import { PEER_ACTIONS } from './api/peer-actions.ts';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
 import type { TcpOptions } from './api/tcp-options.ts';
 import type { PlanSide } from './cli/plan.ts';
+import { only, UsageError } from './cli/usage-error.ts';
 import type { LauncherHooks } from './daemon.ts';
 import type { LogLevel } from './log/log.ts';
 import type { MonitorSettings } from './monitor/settings.ts';
@@ -51,6 +51,20 @@ const OPTIONS = {
   'close-after': { type: 'string' },
   reason: { type: 'string' },
   text: { type: 'string' },
+  watch: { type: 'boolean' },
+  match: { type: 'string' },
+  source: { type: 'string' },
+  community: { type: 'string', multiple: true },
+  as: { type: 'string' },
+  'origin-as': { type: 'string' },
+  limit: { type: 'string' },
+  cursor: { type: 'string' },
+  kinds: { type: 'string' },
+  peer: { type: 'string' },
+  initial: { type: 'boolean' },
+  owner: { type: 'string' },
+  lease: { type: 'string' },
+  service: { type: 'boolean' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -64,6 +78,9 @@ const API_OPTIONS = [
   'api-token-file',
   'api-read-token-file',
 ] as const;
+
+/** Which routes; each is a parameter of the API (docs/control-api.md). */
+const FILTER_OPTIONS = ['family', 'match', 'source', 'community', 'as', 'origin-as'] as const;
 
 /** Options that each command knows; --help and --version hold everywhere. */
 const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
@@ -89,8 +106,11 @@ const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]
   check: ['config', 'bird-config', 'bird6-config', 'policies', 'json'],
   derive: ['bird-config', 'bird6-config', 'node', 'datastore', 'router-id', 'policies', 'json'],
   plan: ['node', 'from', 'to', 'router-id', 'socket', 'json'],
-  show: ['socket', 'json', 'longest', 'family'],
-  explain: ['socket', 'json'],
+  show: ['socket', 'json', 'watch', 'longest', ...FILTER_OPTIONS, 'limit', 'cursor'],
+  explain: ['socket', 'json', 'watch'],
+  events: ['socket', 'json', 'longest', ...FILTER_OPTIONS, 'kinds', 'peer', 'initial'],
+  originate: ['socket', 'json', 'owner', 'lease', 'community', 'service'],
+  withdraw: ['socket', 'json', 'owner'],
   peer: ['socket', 'json'],
   ready: ['socket', 'json', 'peers'],
   live: ['socket', 'json'],
@@ -98,8 +118,6 @@ const COMMAND_OPTIONS: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]
   undrain: ['socket', 'json'],
   restart: ['socket', 'json'],
 };
-
-class UsageError extends Error {}
 
 function parse(argv: readonly string[]) {
   try {
@@ -192,10 +210,6 @@ function kernelBackend(values: Values): 'netlink' | 'none' | null {
   throw new UsageError(`--kernel ${kernel}: wanted netlink or none`);
 }
 
-function only(positionals: readonly string[], count: number, wanted: string): void {
-  if (positionals.length !== count) throw new UsageError(`wanted: peregrine ${wanted}`);
-}
-
 /** Options before variables. */
 async function monitor(values: Values): Promise<MonitorSettings> {
   const { monitorSettings } = await import('./monitor/settings.ts');
@@ -273,93 +287,6 @@ async function run(
   const { runDaemon } = await import('./daemon.ts');
   const level = common.logLevel ?? environmentLogLevel(process.env);
   return runDaemon({ ...common, logLevel: level, source: { kind: 'datastore', node, spec } });
-}
-
-async function show(values: Values, positionals: readonly string[]): Promise<number> {
-  const [, what, subject] = positionals;
-  if (what !== 'routes') {
-    for (const name of ['longest', 'family'] as const) {
-      if (values[name] !== undefined) throw new UsageError(`--${name} is an option of show routes only`);
-    }
-  }
-  if (values.longest && subject === undefined) throw new UsageError('--longest needs a PREFIX');
-  const show = await import('./cli/show.ts');
-  const options = {
-    socketPath: values.socket ?? DEFAULT_CONTROL_SOCKET,
-    json: values.json ?? false,
-    family: values.family ?? null,
-    longest: values.longest ?? false,
-    write: (text: string) => void process.stdout.write(text),
-  };
-  switch (what) {
-    case 'status':
-      only(positionals, 2, 'show status');
-      await show.showStatus(options);
-      return 0;
-    case 'peers':
-      only(positionals, 2, 'show peers');
-      await show.showPeers(options);
-      return 0;
-    case 'routes':
-      if (positionals.length > 3) only(positionals, 3, 'show routes [PREFIX]');
-      await show.showRoutes(options, subject ?? null);
-      return 0;
-    case 'received':
-      only(positionals, 3, 'show received PEER');
-      await show.showReceived(options, subject);
-      return 0;
-    case 'advertised':
-      only(positionals, 3, 'show advertised PEER');
-      await show.showAdvertised(options, subject);
-      return 0;
-    case 'bfd':
-      only(positionals, 2, 'show bfd');
-      await show.showBfd(options);
-      return 0;
-    case 'kernel':
-      only(positionals, 2, 'show kernel');
-      await show.showKernel(options);
-      return 0;
-    default:
-      throw new UsageError(
-        `wanted: peregrine show status, peers, routes, received, advertised, kernel or bfd${what === undefined ? '' : `, not ${what}`}`,
-      );
-  }
-}
-
-async function explain(values: Values, positionals: readonly string[]): Promise<number> {
-  const [, what, subject = '', peer = ''] = positionals;
-  const cli = await import('./cli/explain.ts');
-  const options = {
-    socketPath: values.socket ?? DEFAULT_CONTROL_SOCKET,
-    json: values.json ?? false,
-    write: (text: string) => void process.stdout.write(text),
-  };
-  const prefix = `prefix=${encodeURIComponent(subject)}`;
-  switch (what) {
-    case 'route':
-      only(positionals, 3, 'explain route PREFIX');
-      await cli.explain(options, `/v1/explain/route?${prefix}`, cli.formatRouteExplanation);
-      return 0;
-    case 'advertised': {
-      only(positionals, 4, 'explain advertised PREFIX PEER');
-      const path = `/v1/explain/advertised/${encodeURIComponent(peer)}?${prefix}`;
-      await cli.explain(options, path, cli.formatAdvertisedExplanation);
-      return 0;
-    }
-    case 'kernel':
-      only(positionals, 3, 'explain kernel PREFIX');
-      await cli.explain(options, `/v1/explain/kernel?${prefix}`, cli.formatKernelExplanation);
-      return 0;
-    case 'peer':
-      only(positionals, 3, 'explain peer PEER');
-      await cli.explain(options, `/v1/explain/peer/${encodeURIComponent(subject)}`, cli.formatPeerExplanation);
-      return 0;
-    default: {
-      const instead = what === undefined ? '' : `, not ${what}`;
-      throw new UsageError(`wanted: peregrine explain route, advertised, kernel or peer${instead}`);
-    }
-  }
 }
 
 function drainBody(values: Values): object {
@@ -447,30 +374,26 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'plan':
       return plan(values, positionals);
     case 'show':
-      return show(values, positionals);
+    case 'explain':
+    case 'events':
+    case 'originate':
+    case 'withdraw':
+    case 'peer': {
+      const { ask } = await import('./cli/ask.ts');
+      return ask(command, values, positionals);
+    }
     case 'ready':
     case 'live': {
       only(positionals, 1, command);
       const { probe } = await import('./cli/probe.ts');
       return probe(values.socket ?? DEFAULT_CONTROL_SOCKET, command, values.peers ?? null, values.json ?? false);
     }
-    case 'explain':
-      return explain(values, positionals);
     case 'drain':
     case 'undrain':
     case 'restart': {
       only(positionals, 1, command);
       const body = command === 'drain' ? drainBody(values) : {};
       return act(values, `/v1/${command}`, body);
-    }
-    case 'peer': {
-      const actions = Object.keys(PEER_ACTIONS);
-      only(positionals, 3, `peer PEER ${actions.join('|')}`);
-      if (!actions.includes(positionals[2])) {
-        const wanted = `${actions.slice(0, -1).join(', ')} or ${actions.at(-1)}`;
-        throw Object.assign(new Error(`no action "${positionals[2]}"; wanted ${wanted}`), { status: 400 });
-      }
-      return act(values, `/v1/peers/${encodeURIComponent(positionals[1])}/${encodeURIComponent(positionals[2])}`);
     }
     default:
       throw new UsageError(command === undefined ? 'no command given' : `unknown command "${command}"`);

@@ -40,9 +40,11 @@ function refusal(status: number, text: string): ClientError {
   return new ClientError(`unexpected answer ${status}: ${text.slice(0, 200)}`, status);
 }
 
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
 function open(
   socketPath: string,
-  method: 'GET' | 'POST',
+  method: Method,
   path: string,
   body: string | undefined = undefined,
 ): Promise<IncomingMessage> {
@@ -79,7 +81,7 @@ async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
 export async function fetchOne<T>(
   socketPath: string,
   path: string,
-  method: 'GET' | 'POST' = 'GET',
+  method: Method = 'GET',
   body: unknown = undefined,
 ): Promise<T> {
   let text = '';
@@ -88,9 +90,33 @@ export async function fetchOne<T>(
   return JSON.parse(text) as T;
 }
 
-/** The items of a list, as they arrive. */
-export async function* fetchList<T>(socketPath: string, path: string): AsyncGenerator<T> {
-  for await (const line of linesOf(await open(socketPath, 'GET', path))) {
+/** The items of a list, as they arrive. `more` is told where a page that is not the last one ended. */
+export async function* fetchList<T>(
+  socketPath: string,
+  path: string,
+  more: (cursor: string) => void = () => {},
+): AsyncGenerator<T> {
+  const response = await open(socketPath, 'GET', path);
+  for await (const line of linesOf(response)) {
     if (line !== '') yield JSON.parse(line) as T;
   }
+  const next = response.headers['next-cursor'];
+  if (typeof next === 'string') more(next);
+}
+
+/** The lines of an answer that need not end. */
+export async function* fetchLines(socketPath: string, path: string): AsyncGenerator<string> {
+  yield* linesOf(await open(socketPath, 'GET', path));
+}
+
+/** Has something done, and writes what was. */
+export async function act(
+  socketPath: string,
+  path: string,
+  json: boolean,
+  method: Method = 'POST',
+  body: unknown = undefined,
+): Promise<void> {
+  const answer = await fetchOne<{ readonly done: string }>(socketPath, path, method, body);
+  process.stdout.write(json ? `${JSON.stringify(answer)}\n` : `${answer.done}\n`);
 }

@@ -1,6 +1,7 @@
 /** `peregrine show ...`: what the daemon knows, as aligned tables or, with --json, as the API's own values. */
 
 import type {
+  AcceptedView,
   AdvertisedView,
   AttributesView,
   BfdSessionView,
@@ -17,8 +18,8 @@ import { type Column, formatCount, formatDuration, formatOctets, TableFormatter 
 export interface ShowOptions {
   readonly socketPath: string;
   readonly json: boolean;
-  readonly family: string | null;
-  readonly longest: boolean;
+  /** Parameters of the API: which routes, which page. */
+  readonly query: URLSearchParams;
   readonly write: (text: string) => void;
 }
 
@@ -26,7 +27,7 @@ export interface ShowOptions {
 const ROWS_PER_BLOCK = 1000;
 const BGP_PORT = 179;
 
-async function printList<T>(
+export async function printList<T>(
   items: AsyncIterable<T>,
   columns: readonly Column<T>[],
   options: ShowOptions,
@@ -213,7 +214,8 @@ function mark({ best, multipath, eligible }: PathView): string {
   return best ? '>' : multipath ? '=' : eligible ? '' : 'x';
 }
 
-function sourceOf({ source, pathId }: PathView): string {
+function sourceOf({ source, origin, pathId }: PathView): string {
+  if (origin?.startsWith('agent ')) return `${source} (${origin})`;
   return pathId === null ? source : `${source} id ${pathId}`;
 }
 
@@ -248,6 +250,17 @@ const RECEIVED_COLUMNS: readonly Column<ReceivedView>[] = [
   AS_PATH,
   ORIGIN,
   { title: 'REFUSED BECAUSE', value: (row) => row.reason ?? '' },
+  ATTRIBUTES,
+];
+
+const ACCEPTED_COLUMNS: readonly Column<AcceptedView>[] = [
+  { title: ' ', value: (row) => (row.best ? '>' : row.multipath ? '=' : '') },
+  PREFIX,
+  PATH_ID,
+  NEXT_HOP,
+  AS_PATH,
+  ORIGIN,
+  { title: 'WHY NOT BEST', value: (row) => row.reason ?? '' },
   ATTRIBUTES,
 ];
 
@@ -286,6 +299,15 @@ async function* pathRows(routes: AsyncIterable<RouteView>): AsyncGenerator<PathR
   }
 }
 
+/** A path in one line, for events. */
+export function formatPathLine(path: PathView): string {
+  const { nextHop, asPath } = path.attributes;
+  const rest = [nextHop === null ? '' : `next hop ${nextHop}`, asPath === '' ? '' : `AS path ${asPath}`];
+  return [`from ${sourceOf(path)}`, ...rest, ...formatAttributes(path.attributes)]
+    .filter((one) => one !== '')
+    .join(', ');
+}
+
 /** One prefix with everything about its paths, for which a line of a table is too short. */
 export function formatRoute({ prefix, paths }: RouteView): string {
   const lines = [prefix];
@@ -313,14 +335,22 @@ export async function showPeers(options: ShowOptions): Promise<void> {
   await printList(list, PEER_COLUMNS, options, 'no peers are configured');
 }
 
-export async function showRoutes(options: ShowOptions, prefix: string | null): Promise<void> {
-  const query = new URLSearchParams();
+/** Where a page ended goes to stderr, so that stdout has the list only. */
+function more(cursor: string): void {
+  process.stderr.write(`there is more: --cursor ${cursor}\n`);
+}
+
+function withPrefix(query: URLSearchParams, prefix: string | null): URLSearchParams {
   if (prefix !== null) query.set('prefix', prefix);
-  if (options.family !== null) query.set('family', options.family);
-  if (options.longest) query.set('longest', 'true');
-  const routes = fetchList<RouteView>(options.socketPath, `/v1/routes?${query}`);
+  return query;
+}
+
+export async function showRoutes(options: ShowOptions, prefix: string | null): Promise<void> {
+  const query = withPrefix(options.query, prefix);
+  const routes = fetchList<RouteView>(options.socketPath, `/v1/routes?${query}`, more);
   if (options.json) return printList(routes, [], options, '');
-  if (prefix === null) return printList(pathRows(routes), ROUTE_COLUMNS, options, 'no routes');
+  const isTable = prefix === null || query.get('match') === 'longer';
+  if (isTable) return printList(pathRows(routes), ROUTE_COLUMNS, options, 'no routes');
   let isEmpty = true;
   for await (const route of routes) {
     isEmpty = false;
@@ -329,13 +359,23 @@ export async function showRoutes(options: ShowOptions, prefix: string | null): P
   if (isEmpty) options.write(`no route for ${prefix}\n`);
 }
 
-export async function showReceived(options: ShowOptions, peer: string): Promise<void> {
-  const list = fetchList<ReceivedView>(options.socketPath, `/v1/peers/${encodeURIComponent(peer)}/received`);
+/** `received`, `accepted` or `advertised` of a peer. */
+function ofPeer<T>({ socketPath, query }: ShowOptions, peer: string, list: string, prefix: string | null) {
+  return fetchList<T>(socketPath, `/v1/peers/${encodeURIComponent(peer)}/${list}?${withPrefix(query, prefix)}`, more);
+}
+
+export async function showReceived(options: ShowOptions, peer: string, prefix: string | null): Promise<void> {
+  const list = ofPeer<ReceivedView>(options, peer, 'received', prefix);
   await printList(list, RECEIVED_COLUMNS, options, `nothing received from ${peer}`);
 }
 
-export async function showAdvertised(options: ShowOptions, peer: string): Promise<void> {
-  const list = fetchList<AdvertisedView>(options.socketPath, `/v1/peers/${encodeURIComponent(peer)}/advertised`);
+export async function showAccepted(options: ShowOptions, peer: string, prefix: string | null): Promise<void> {
+  const list = ofPeer<AcceptedView>(options, peer, 'accepted', prefix);
+  await printList(list, ACCEPTED_COLUMNS, options, `nothing accepted from ${peer}`);
+}
+
+export async function showAdvertised(options: ShowOptions, peer: string, prefix: string | null): Promise<void> {
+  const list = ofPeer<AdvertisedView>(options, peer, 'advertised', prefix);
   await printList(list, ADVERTISED_COLUMNS, options, `nothing advertised to ${peer}`);
 }
 

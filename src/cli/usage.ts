@@ -31,11 +31,14 @@ In the place of BIRD
 Ask a running daemon
   peregrine show status                              one page: revision, peers, tables, kernel, memory
   peregrine show peers                               every session with its state and counters
-  peregrine show routes [PREFIX] [--longest] [--family ipv4-unicast|ipv6-unicast]
-                                                     all paths: ">" best, "=" used beside it, "x" not eligible, and
+  peregrine show peer PEER                           one of them: timers, what both OPENs said
+  peregrine show routes [PREFIX] [WHICH]             all paths: ">" best, "=" used beside it, "x" not eligible, and
                                                      why; of one PREFIX or the prefix for an address, every attribute
-  peregrine show received PEER                       what a peer sent, before policy
-  peregrine show advertised PEER                     what a peer was told
+  peregrine show received PEER [PREFIX] [WHICH]      what a peer sent, before policy
+  peregrine show accepted PEER [PREFIX] [WHICH]      what is left of it after import policy
+  peregrine show advertised PEER [PREFIX] [WHICH]    what a peer was told
+  peregrine show next-hops, interfaces, policies, update-groups, originated
+                                                     what routes depend on; who is told the same; what we originate
   peregrine show kernel                              routes that were given to the kernel
   peregrine ready [--peers any|external|all|none]    exit status 0 when this node may be given traffic
   peregrine live                                     exit status 0 when the daemon answers
@@ -44,6 +47,12 @@ Ask a running daemon
   peregrine explain advertised PREFIX PEER           each rule of export that ran, and its verdict
   peregrine explain kernel PREFIX                    why it is in the kernel, or not
   peregrine explain peer PEER                        what a session waits for, what is likely to be wrong, what to do
+  peregrine events [PREFIX] [WHICH] [--kinds peer,revision,kernel,route] [--peer PEER] [--initial]
+                                                     what changes, as it changes
+  peregrine originate PREFIX --owner NAME [--lease SECONDS] [--community C]... [--service]
+                                                     originate a prefix until it is withdrawn, or not asked for again
+  peregrine withdraw [PREFIX] --owner NAME           withdraw it, or all of that owner
+  peregrine peer PEER log-level LEVEL|default        how much is logged about a peer
   peregrine peer PEER refresh-in|refresh-out         ask a peer for all its routes again; send it all of ours again
   peregrine peer PEER reset|disable|enable           end its session; end it and stay away; come back
   peregrine peer PEER drain|undrain                  have it prefer others, then end its session; come back
@@ -56,7 +65,12 @@ Ask a running daemon
 Options
   --socket PATH     control socket (default ${DEFAULT_CONTROL_SOCKET})
   --json            for programs: one JSON document, or one JSON value a line for lists (not for run)
-  --longest         show routes: also a shorter prefix that covers PREFIX, the most specific one there is
+  --watch           show and explain: again every two seconds
+  --limit N, --cursor C
+                    show routes, received, accepted, advertised: a page; what is left is named on stderr
+  WHICH             --family ipv4-unicast|ipv6-unicast, --source PEER|static|kernel|direct, --community C, --as N,
+                    --origin-as N, --match exact|longest|shorter|longer (how PREFIX is meant: itself, the longest that
+                    covers it, all that cover it, all inside it), --longest (the same as --match longest)
   --policies        check and derive: also every policy in words
   --log-level LEVEL debug, info, warn or error
   --router-id ID    run, derive and plan with --node: dotted quad, or "hash" (as CALICO_ROUTER_ID)

@@ -421,6 +421,7 @@ export class PeerDriver implements ConnectionOwner {
   }
 
   #established(connectionId: ConnectionId, session: NegotiatedSession): void {
+    this.lastDialFailure = null;
     const connection = this.#connections.get(connectionId);
     if (connection === undefined) return;
     this.connection = connection;

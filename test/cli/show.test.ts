@@ -232,7 +232,7 @@ describe('show', () => {
       'an unknown action',
       ['peer', 'east', 'fix'],
       2,
-      'no action "fix"; wanted refresh-in, refresh-out, reset, disable, enable, drain or undrain',
+      'no action "fix"; wanted refresh-in, refresh-out, reset, disable, enable, drain, undrain or log-level LEVEL',
     ],
     ['nonsense for a prefix', ['show', 'routes', '10.0.0'], 2, '"10.0.0" is not a prefix or address'],
     [

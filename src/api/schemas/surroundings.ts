@@ -38,6 +38,6 @@ export const UpdateGroup = z.object({
   members: z.array(z.string()).describe('peers that share one Adj-RIB-Out and one encoded stream'),
   catchingUp: Count,
   advertised: Count,
-  waiting: Count.describe('prefixes that wait to be encoded'),
+  waiting: Count.describe('prefixes that wait to be encoded, and those that no member would hear of'),
   retainedOctets: Count.describe('encoded UPDATEs that slower members have not taken yet'),
 });
