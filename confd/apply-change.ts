@@ -51,6 +51,7 @@ export function applyChange(state: DesiredState, change: Change): DesiredState {
     case 'peer-policy':
       return { ...state, peers: withPeer(state.peers, change.peer.session.name, change.peer) };
     case 'peer-replace':
+    case 'peer-rename':
       return { ...state, peers: withPeer(state.peers, change.replaced, change.peer) };
     case 'peer-remove':
       return { ...state, peers: withPeer(state.peers, change.name, null) };

@@ -33,6 +33,11 @@ export type Change =
   | Described<'peer-remove', { readonly name: string }>
   /** Another peer takes over the address of the one named `replaced`. */
   | Described<'peer-replace', { readonly replaced: string; readonly peer: DesiredPeer }>
+  /** The running session of the one named `replaced` goes on as this peer's: to the other end they are the same. */
+  | Described<
+      'peer-rename',
+      { readonly replaced: string; readonly peer: DesiredPeer; readonly fields: readonly string[] }
+    >
   /** The session cannot go on with the new values: it ends and starts anew. */
   | Described<'peer-restart', { readonly peer: DesiredPeer; readonly fields: readonly string[] }>
   /** Values that the running session takes over. */
@@ -244,11 +249,81 @@ function withoutSameSessions(
   return { before: before.filter((_, i) => !isSame(i)), after: after.filter((_, i) => !isSame(i)) };
 }
 
+/** Running sessions that are to end, by the address of their peer. */
+function endingSessions(changed: Differing<DesiredPeer>): Map<string, DesiredPeer[]> {
+  const after = new Map(changed.after.map((peer) => [peer.session.name, peer]));
+  const ending = new Map<string, DesiredPeer[]>();
+  for (const peer of changed.before) {
+    const { name, peerAddress, enabled } = peer.session;
+    if (!enabled || after.get(name)?.session.enabled === true) continue;
+    const others = ending.get(peerAddress);
+    if (others === undefined) ending.set(peerAddress, [peer]);
+    else others.push(peer);
+  }
+  return ending;
+}
+
+/**
+ * Where a session gives way to another one that the other end could not tell from it (an explicit peering takes the place
+ * of the mesh, or gives it back), nothing need end: the running session goes on under the other name. What remains to be
+ * planned is returned.
+ */
+function planTakeovers(
+  plan: Plan,
+  changed: Differing<DesiredPeer>,
+  comparePolicies: PolicyComparison,
+): Differing<DesiredPeer> {
+  const ending = endingSessions(changed);
+  if (ending.size === 0) return changed;
+  const before = new Map(changed.before.map((peer) => [peer.session.name, peer]));
+  const after = new Map(changed.after.map((peer) => [peer.session.name, peer]));
+  const planned = new Set<DesiredPeer | undefined>();
+  for (const peer of changed.after) {
+    const { name, peerAddress, enabled } = peer.session;
+    const waiting = before.get(name);
+    if (!enabled || waiting?.session.enabled === true) continue;
+    const candidates = ending.get(peerAddress) ?? [];
+    const at = candidates.findIndex((one) => compareConfigs(one.session, peer.session).resetFields.length === 0);
+    if (at < 0) continue;
+    const [old] = candidates.splice(at, 1);
+    const replaced = old.session.name;
+    const resting = after.get(replaced);
+    for (const one of [peer, waiting, old, resting]) planned.add(one);
+    if (waiting !== undefined) {
+      const reason = `${name} was kept down and makes room for the session that gets its name`;
+      plan.policies.push({ kind: 'peer-remove', impact: 'hitless', reason, name });
+    }
+    const policy = comparePolicies(old.policy, peer.policy);
+    const changedFields = compareConfigs(old.session, peer.session).fields.filter((field) => field !== 'name');
+    const fields = [...changedFields, ...policy];
+    const reason = `${name} goes on with the session of ${replaced}`;
+    plan.policies.push({
+      kind: 'peer-rename',
+      impact: policy.length > 0 ? 'soft' : 'hitless',
+      reason,
+      replaced,
+      peer,
+      fields,
+    });
+    if (resting !== undefined) {
+      const why = `${replaced} is kept down from now on`;
+      plan.policies.push({ kind: 'peer-add', impact: 'hitless', reason: why, peer: resting });
+    }
+  }
+  return {
+    before: changed.before.filter((peer) => !planned.has(peer)),
+    after: changed.after.filter((peer) => !planned.has(peer)),
+  };
+}
+
 function planPeers(plan: Plan, running: DesiredState, desired: DesiredState): void {
   const comparePolicies = policyComparison();
-  const changed = withoutSameSessions(differing(running.peers, desired.peers), (old, peer) =>
+  const different = withoutSameSessions(differing(running.peers, desired.peers), (old, peer) =>
     planChangedPeer(plan, old, peer, NONE_TAKEN, comparePolicies),
   );
+  // Policies of a stand-alone file may name peers; Calico's never do.
+  const isCalico = running.nodeName !== null && desired.nodeName !== null;
+  const changed = isCalico ? planTakeovers(plan, different, comparePolicies) : different;
   const before = new Map(changed.before.map((peer) => [peer.session.name, peer]));
   const after = new Set(changed.after.map((peer) => peer.session.name));
   const taken = addressesTaken(before, changed.after);

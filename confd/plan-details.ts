@@ -54,9 +54,10 @@ export function detailsOf(change: Change, { state: running, peers }: StateBefore
   switch (change.kind) {
     case 'peer-restart':
     case 'peer-adjust':
-    case 'peer-policy': {
+    case 'peer-policy':
+    case 'peer-rename': {
       const { session, policy } = change.peer;
-      const old = peers.get(session.name);
+      const old = peers.get(change.kind === 'peer-rename' ? change.replaced : session.name);
       if (old === undefined) return [];
       return fieldDetails(change.fields, { ...old.session, ...old.policy }, { ...session, ...policy });
     }

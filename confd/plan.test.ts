@@ -42,7 +42,7 @@ describe('what a change would do', () => {
       'the peer takes another name',
       [...nodes(1), peer('tor', { peerIP: '192.0.2.1', asNumber: 65001 })],
       [...nodes(1), peer('tor', { node: 'n1', peerIP: '192.0.2.1', asNumber: 65001 })],
-      ['1 reset peer-replace Global_192_0_2_1, Node_192_0_2_1'],
+      ['1 hitless peer-rename Global_192_0_2_1, Node_192_0_2_1'],
     ],
     [
       'the log level',

@@ -48,6 +48,7 @@ function subjectOf(change: Change): string {
     case 'peer-policy':
       return change.peer.session.name;
     case 'peer-replace':
+    case 'peer-rename':
       return `${change.replaced}, ${change.peer.session.name}`;
     case 'peer-remove':
       return change.name;

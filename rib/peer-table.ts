@@ -41,7 +41,7 @@ export interface SessionEnds {
 
 export interface PeerState {
   readonly index: PeerIndex;
-  readonly name: string;
+  name: string;
   readonly localAs: number;
   readonly peerAs: number;
   policy: PeerPolicyConfig;
@@ -138,6 +138,16 @@ export class PeerTable {
     this.isExternal[index] = config.localAs === config.peerAs ? 0 : 1;
     this.isClient[index] = config.policy.isRouteReflectorClient ? 1 : 0;
     return index;
+  }
+
+  /** False: the name is taken, or there is no such peer. */
+  rename(index: PeerIndex, name: string): boolean {
+    const state = this.#states[index];
+    if (!state || this.#byName.has(name)) return false;
+    if (this.#byName.get(state.name) === index) this.#byName.delete(state.name);
+    this.#byName.set(name, index);
+    state.name = name;
+    return true;
   }
 
   /** Takes over policy that may change while the session is up. */

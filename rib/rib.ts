@@ -161,6 +161,11 @@ export class Rib {
     this.reevaluate(peer);
   }
 
+  /** Gives a peer another name; false: it is taken, or there is no such peer. */
+  renamePeer(peer: PeerIndex, name: string): boolean {
+    return this.peers.rename(peer, name);
+  }
+
   /** Ends the session if there is one and forgets the peer when its last path is gone. */
   removePeer(peer: PeerIndex): void {
     if (this.peers.get(peer) === null) return;

@@ -9,7 +9,8 @@ import type { SessionConfig } from '../session-config.ts';
 export type ConfigEffect = 'none' | 'hitless' | 'reset';
 
 const FIELD_EFFECT: { readonly [K in keyof SessionConfig]: 'hitless' | 'reset' } = {
-  name: 'reset',
+  // Ours alone: the peer never sees it.
+  name: 'hitless',
   description: 'hitless',
   peerAddress: 'reset',
   // Only the next dial uses it.

@@ -243,6 +243,9 @@ export class Speaker implements PeerHost, OriginHost {
         this.#removePeer(core, change.replaced);
         this.#addPeer(core, change.peer);
         return;
+      case 'peer-rename':
+        this.#renamePeer(core, change.replaced, change.peer, regroup);
+        return;
       case 'peer-restart':
         this.#restartPeer(core, change.peer);
         return;
@@ -313,6 +316,26 @@ export class Speaker implements PeerHost, OriginHost {
     this.log.setPeerLevel(name, null);
     this.drains.peerRemoved(name);
     core.removePeer(driver);
+  }
+
+  /** The session goes on as another peer's. */
+  #renamePeer(core: SpeakerCore, replaced: string, { session, policy }: DesiredPeer, regroup: PeerDriver[]): void {
+    const driver = this.drivers.get(replaced);
+    if (driver === undefined || driver.isKeptDown || !core.rib.renamePeer(driver.ribIndex, session.name)) {
+      // What was switched off by hand was that peer, not this one.
+      this.#removePeer(core, replaced);
+      this.#addPeer(core, { session, policy });
+      return;
+    }
+    this.drivers.delete(replaced);
+    this.log.setPeerLevel(replaced, null);
+    this.drains.peerRemoved(replaced);
+    driver.configure(session);
+    this.drivers.set(session.name, driver);
+    this.drains.peerAdded(driver);
+    core.rib.updatePeer(driver.ribIndex, policy);
+    regroup.push(driver);
+    this.#mayStart.add(session.name);
   }
 
   /** The session ends with Cease / Other Configuration Change and a new one begins under the new values. */

@@ -64,6 +64,7 @@ describeInterop('a Calico node and its peers', ['bird'], () => {
           calicoObject('BGPPeer', 'inside', { peerIP: inside.ipv4, asNumber: OUR_AS, filters: ['all'], ...more });
         const objects = [
           calicoObject('Node', 'n1', { bgp: { ipv4Address: `${us.ipv4}/24` } }),
+          calicoObject('Node', 'n2', { bgp: { ipv4Address: `${inside.ipv4}/24` } }),
           calicoObject('BGPPeer', 'west', { peerIP: west.ipv4, asNumber: FABRIC_AS }),
           calicoObject('BGPPeer', 'workloads', { localWorkloadSelector: 'all()', asNumber: WORKLOAD_AS }),
           calicoObject('BGPFilter', 'all', { exportV4: [{ action: 'Accept', source: 'RemotePeers' }] }),
@@ -136,8 +137,30 @@ describeInterop('a Calico node and its peers', ['bird'], () => {
         await isLooped('the path with our local AS is a loop', 'false own AS in AS_PATH');
         change(eastPeer({ numAllowedLocalASNumbers: 1 }), insidePeer());
         await isLooped('once is allowed', 'true null');
-        const peersNow = await daemon.peers();
-        expect(peersNow.map((peer) => peer.sessionsEstablished)).toEqual(peersNow.map(() => 1));
+        // A peering that is no longer every node's but this one's has another name, and the same session.
+        const nameOf = (scope: string, place: Namespace): string => `${scope}_${place.ipv4.replaceAll('.', '_')}`;
+        change(eastPeer({ numAllowedLocalASNumbers: 1, node: 'n1' }), insidePeer());
+        /** The sessions that are up, each still its first. */
+        const upOnce = (what: string, ...names: readonly string[]): Promise<unknown> =>
+          waitUntil(
+            what,
+            DEADLINE_MS,
+            async () => {
+              const up = (await daemon.peers()).filter((peer) => peer.state === 'Established');
+              return up.map(({ name, sessionsEstablished }) => `${name} ${sessionsEstablished}`).join();
+            },
+            (up) => up === names.map((name) => `${name} 1`).join(),
+          );
+        const [toWest, toEast] = [nameOf('Global', west), nameOf('Node', east)];
+        await upOnce('the session has its new name', toWest, nameOf('Global', inside), toEast);
+        // Nor does it end when the mesh takes over what a BGPPeer had asked for, and gives it back.
+        change(eastPeer({ numAllowedLocalASNumbers: 1, node: 'n1' }));
+        await upOnce('the mesh has the session', toWest, nameOf('Mesh', inside), toEast);
+        await heard(insideRouter, SHARED, (all) => all.length === 0);
+        change(eastPeer({ numAllowedLocalASNumbers: 1, node: 'n1' }), insidePeer());
+        await upOnce('the BGPPeer has it back', toWest, nameOf('Global', inside), toEast);
+        await heard(insideRouter, SHARED, (all) => all.length === 2);
+        await isLooped('what the peer told stays', 'true null');
 
         // Felix says that the pod is a BGP peer: it is waited for, and gone when Felix takes the file away.
         const status = join(lab.folder(us), 'endpoint-status');
@@ -178,7 +201,7 @@ describeInterop('a Calico node and its peers', ['bird'], () => {
         const eastHears = (what: string, wanted: string): Promise<string> =>
           waitUntil(what, DEADLINE_MS, toldEast, (now) => now === wanted);
         await eastHears('the route of the workload, from us', `${LOCAL_AS} ${WORKLOAD_AS} via ${us.ipv4}`);
-        change(eastPeer({ numAllowedLocalASNumbers: 1, nextHopMode: 'Keep' }), insidePeer());
+        change(eastPeer({ numAllowedLocalASNumbers: 1, node: 'n1', nextHopMode: 'Keep' }), insidePeer());
         await eastHears('with the workload as next hop', `${LOCAL_AS} ${WORKLOAD_AS} via ${pod.ipv4}`);
 
         rmSync(file);
