@@ -133,6 +133,51 @@ describe('the files of a Calico node', () => {
   });
 });
 
+test('the files of 3.31: no templates but that of BGP, no priorities, tunnels by BIRD', () => {
+  const state = desired(`
+    function calico_aggr () { if ( net = 10.48.7.0/26 ) then { accept; } if ( net ~ 10.48.7.0/26 ) then { reject; } }
+    function calico_export_to_bgp_peers(bool internal_peer) {
+      if internal_peer then { if defined(ifname) && ( ifname ~ "*.cali" || ifname ~ "*.calico" ) then reject; }
+      calico_aggr();
+      if ( net ~ 10.48.0.0/16 ) then { accept; }
+    }
+    filter calico_kernel_programming {
+      if ( net ~ 10.96.0.0/16 ) then { reject; }
+      if ( net ~ 10.48.0.0/16 ) then { krt_tunnel = "tunl0"; accept; }
+      accept;
+    }
+    protocol kernel { learn; persist; scan time 2; import all; export filter calico_kernel_programming; merge paths on; }
+    protocol static { route 10.48.7.0/26 blackhole; }
+    template bgp bgp_template { local as 64512; multihop; gateway recursive; import all; add paths on; graceful restart; }
+    protocol bgp Mesh_10_0_0_3 from bgp_template {
+      neighbor 10.0.0.3 as 64512; ttl security 2;
+      export filter { calico_export_to_bgp_peers(true); reject; };
+      passive on;
+    }`);
+  expect(state.peers[0].session).toMatchObject({ passive: true, ttl: { kind: 'gtsm', hops: 64 } });
+  const { importPolicy, exportPolicy } = state.peers[0].policy;
+  expect(importPolicy['ipv4-unicast'].statements).toEqual([]);
+  const plain = (policy: Policy) =>
+    policy.statements.map(({ matches, actions, verdict }) => [matches, actions, verdict]);
+  const inside = (prefix: string, minLength: number, maxLength = 32): Match => ({
+    kind: 'prefix',
+    ranges: [{ prefix, minLength, maxLength }],
+    negate: false,
+  });
+  expect(plain(exportPolicy['ipv4-unicast'])).toEqual([
+    [[{ kind: 'interface', pattern: '*.cali' }], [], 'reject'],
+    [[{ kind: 'interface', pattern: '*.calico' }], [], 'reject'],
+    [[inside('10.48.7.0/26', 26, 26)], [], 'accept'],
+    [[inside('10.48.7.0/26', 26)], [], 'reject'],
+    [[inside('10.48.0.0/16', 16)], [], 'accept'],
+  ]);
+  expect(plain(state.kernel.policy['ipv4-unicast'])).toEqual([
+    [[inside('10.96.0.0/16', 16)], [], 'reject'],
+    [[inside('10.48.0.0/16', 16)], [{ kind: 'set-tunnel', interfaceName: 'tunl0' }], 'accept'],
+  ]);
+  expect(state.kernel.policy['ipv4-unicast'].otherwise).toBe('accept');
+});
+
 test('templates of one’s own', () => {
   const state = load(filesIn('custom'), { ipv4: 'bird.cfg', ipv6: null });
   expect(

@@ -5,7 +5,7 @@ import { BirdConfigError, type Position } from './diagnostic.ts';
 import type { ExpressionParser } from './parse-expression.ts';
 import type { Scope } from './scope.ts';
 import type { TokenStream } from './token-stream.ts';
-import { ATTRIBUTES, READ_ONLY, TYPES } from './vocabulary.ts';
+import { ATTRIBUTES, isEnumName, READ_ONLY, TYPES } from './vocabulary.ts';
 
 const METHODS: readonly string[] = ['add', 'delete', 'filter', 'prepend'];
 
@@ -148,7 +148,7 @@ export class CommandParser {
     for (;;) {
       if (this.#tokens.takeOperator(';')) continue;
       const { kind, text } = this.#tokens.token;
-      const isLabel = kind === 'word' && (text === 'else' || this.#scope.constants.has(text) || /^[A-Z]+_/.test(text));
+      const isLabel = kind === 'word' && (text === 'else' || this.#scope.constants.has(text) || isEnumName(text));
       if (isLabel || (kind !== 'word' && kind !== 'quoted-name' && !this.#tokens.isOperator('{'))) return body;
       body.push(...this.#command());
     }

@@ -121,6 +121,16 @@ describe('statements', () => {
     expect(command).toMatchObject({ kind: 'case', arms: [{ items: [{ low: 1 }, { low: 2, high: 3 }] }, {}] });
   });
 
+  test('a call in an arm is no label', () => {
+    const config = parseText(`define NET_A = 10.0.0.0/8; function MY_CALL() { }
+      filter f { case source { RTS_BGP: MY_CALL(); RTS_STATIC: reject; } accept; }`);
+    const [command] = config.filters.get('f')?.body ?? [];
+    expect(command).toMatchObject({
+      kind: 'case',
+      arms: [{ body: [{ kind: 'call' }] }, { body: [{ kind: 'reject' }] }],
+    });
+  });
+
   test('what is about logs only', () => {
     const config = parseText('log "/var/log/bird" all; timeformat protocol iso long; debug protocols { states };');
     expect(config.ignored.map(({ name }) => name)).toEqual(['log', 'timeformat', 'debug']);
@@ -165,6 +175,7 @@ describe('mistakes', () => {
     ['another protocol', 'protocol ospf { }', '1:10 protocol ospf is not supported: only BGP is spoken'],
     ['a pipe', 'protocol pipe { }', '1:10 protocol pipe is not supported: there is one routing table'],
     ['an unknown variable', 'filter f { if x = 1 then accept; }', '1:15 x is neither an attribute nor a variable'],
+    ['a misspelt value', 'filter f { if source = RTS_BPG then accept; }', '1:24 RTS_BPG is neither an attribute'],
     ['an attribute that is read only', 'filter f { net = 10.0.0.0/8; }', '1:12 net cannot be changed by a filter'],
     ['comparisons in a chain', 'filter f { if 1 < 2 < 3 then accept; }', '1:21 syntax error at <, wanted: brackets'],
     ['an upside-down range', 'filter f { if bgp_med ~ [ 5..1 ] then accept; }', '1:27 the range 5..1 holds nothing'],

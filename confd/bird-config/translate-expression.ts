@@ -5,7 +5,7 @@
 
 import { formatPrefix, parseAddress, parsePrefix, prefixContains } from '../../bgp/ip.ts';
 import { globMatches } from '../../rib/policy/evaluate.ts';
-import type { RouteSource } from '../../rib/policy/policy.ts';
+import type { Match, RouteSource } from '../../rib/policy/policy.ts';
 import type { Expression, SetItem } from './ast.ts';
 import {
   addressSet,
@@ -453,7 +453,7 @@ export class ExpressionTranslator {
       }
       case 'bgp_path':
         this.need(a.defined);
-        if (b.kind === 'mask') return isMatch({ kind: 'as-path-mask', mask: simplified(b.items) });
+        if (b.kind === 'mask') return isMatch(maskMatch(b.items));
         return b.kind === 'set' ? this.#anyAs(b.items, 'anywhere', at) : refuse('[= a mask =] or AS numbers in [ ]');
       case 'bgp_community':
       case 'bgp_large_community':
@@ -566,6 +566,16 @@ function constantEquals(a: Value, b: Value): boolean {
 function canonical(address: string): string {
   const parsed = parseAddress(address);
   return parsed === null ? address : formatPrefix({ ...parsed, length: parsed.family === 0 ? 32 : 128 });
+}
+
+/** A beginning and a run is what policies have a word for. */
+function maskMatch(items: readonly (number | '*' | '?')[]): Match {
+  const mask = simplified(items);
+  const beginning = mask.slice(0, -1).filter((item): item is number => typeof item === 'number' && item !== 0);
+  if (mask.length > 1 && mask.at(-1) === '*' && beginning.length === mask.length - 1) {
+    return { kind: 'as-path-prefix', asns: beginning };
+  }
+  return { kind: 'as-path-mask', mask };
 }
 
 /** `* *` is `*`. */

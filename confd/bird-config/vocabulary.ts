@@ -38,8 +38,18 @@ export const ATTRIBUTES: ReadonlyMap<string, AttributeType> = new Map([
 /** Attributes that are always there and that no filter writes. */
 export const READ_ONLY: ReadonlySet<string> = new Set(['net', 'source', 'proto', 'ifname', 'ifindex', 'from', 'cast']);
 
+/** Values with names, of BIRD 1.6. */
+const ENUMS: ReadonlySet<string> = new Set([
+  ...['RTS_DUMMY', 'RTS_STATIC', 'RTS_INHERIT', 'RTS_DEVICE', 'RTS_STATIC_DEVICE', 'RTS_REDIRECT', 'RTS_RIP'],
+  ...['RTS_OSPF', 'RTS_OSPF_IA', 'RTS_OSPF_EXT1', 'RTS_OSPF_EXT2', 'RTS_BGP', 'RTS_PIPE', 'RTS_BABEL'],
+  ...['RTD_ROUTER', 'RTD_DEVICE', 'RTD_BLACKHOLE', 'RTD_UNREACHABLE', 'RTD_PROHIBIT', 'RTD_MULTIPATH'],
+  ...['RTC_UNICAST', 'RTC_BROADCAST', 'RTC_MULTICAST', 'RTC_ANYCAST'],
+  ...['SCOPE_HOST', 'SCOPE_LINK', 'SCOPE_SITE', 'SCOPE_ORGANIZATION', 'SCOPE_UNIVERSE', 'SCOPE_UNDEFINED'],
+  ...['ORIGIN_IGP', 'ORIGIN_EGP', 'ORIGIN_INCOMPLETE', 'ROA_UNKNOWN', 'ROA_VALID', 'ROA_INVALID'],
+]);
+
 export function isEnumName(word: string): boolean {
-  return /^(?:RTS|RTD|RTC|SCOPE|ORIGIN|NET|ROA)_[A-Z0-9_]+$/.test(word);
+  return ENUMS.has(word);
 }
 
 export const TYPES: ReadonlySet<string> = new Set([
