@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CACHE = join(ROOT, '.cache');
 const REFEREE = join(ROOT, 'bench/referee');
 const MICRO = join(ROOT, 'bench/micro');
-const USAGE = `npm run bench -- [OPTIONS] SCENARIO...   a a6 adc b c250 c500 d1 d2 e f g h10k h100k, see bench/referee/README.md
+const USAGE = `npm run bench -- [OPTIONS] SCENARIO...   a a6 adc b c250 c500 d1 d2 e f g h10k h100k r100k, see bench/referee/README.md
 npm run bench -- micro [NAME...]          bench/micro/NAME.ts; all without NAME
 npm run bench -- report [FILE...]         the table of earlier runs (default: .cache/bench-results.jsonl)
 
