@@ -139,18 +139,20 @@ export class OwnRoutes {
    * The requests that a dirty prefix needs now, `form` saying how its wish is written. Its state is taken as reached;
    * additionFailed() corrects that.
    */
-  plan(handle: PrefixHandle, form: RouteForm = asItIs): Operation[] {
+  plan(handle: PrefixHandle, form: RouteForm = asItIs): readonly Operation[] {
     const entry = this.wanted[handle];
     const have = this.installed[handle];
     let want = entry === null ? null : form(this.family, entry, have);
-    const operations = planChange(this.family, have, want);
+    let operations = planChange(this.family, have, want);
     // The same content in another form is as good.
     if (operations.length === 0) want = have;
     const surplus = this.surplus.get(handle);
     if (surplus !== undefined) {
-      for (const content of surplus.splice(0, LEFTOVERS_PER_PLAN)) {
-        operations.push({ kind: 'delete', content, otherwise: null });
-      }
+      const leftovers = surplus.splice(0, LEFTOVERS_PER_PLAN);
+      operations = [
+        ...operations,
+        ...leftovers.map((content): Operation => ({ kind: 'delete', content, otherwise: null })),
+      ];
       if (surplus.length === 0) this.surplus.delete(handle);
       else this.dirty.add(handle);
     }

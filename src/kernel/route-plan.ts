@@ -47,10 +47,24 @@ export function sameContent(family: FamilyIndex, x: RouteContent, y: RouteConten
   return x.hops.every((hop) => y.hops.some((other) => sameHop(hop, other) && sameShare(hop, other)));
 }
 
+const NOTHING: readonly Operation[] = [];
+/** The last plan of each kind that `alone` made. */
+const lastAlone: { create: readonly Operation[]; delete: readonly Operation[] } = { create: NOTHING, delete: NOTHING };
+
+/** The plan of one request. Neighbours in a table mostly look alike: they share it, instead of making garbage. */
+function alone(kind: 'create' | 'delete', content: RouteContent): readonly Operation[] {
+  if (lastAlone[kind][0]?.content !== content) lastAlone[kind] = [{ kind, content, otherwise: null }];
+  return lastAlone[kind];
+}
+
 /** The requests that make `want` of `have`, in order; null stands for no route. */
-export function planChange(family: FamilyIndex, have: RouteContent | null, want: RouteContent | null): Operation[] {
-  if (want === null) return have === null ? [] : [remove(have)];
-  if (have === null) return [{ kind: 'create', content: want, otherwise: null }];
+export function planChange(
+  family: FamilyIndex,
+  have: RouteContent | null,
+  want: RouteContent | null,
+): readonly Operation[] {
+  if (want === null) return have === null ? NOTHING : alone('delete', have);
+  if (have === null) return alone('create', want);
   if (sameContent(family, have, want)) return [];
   const hasSameMetric = kernelMetric(family, have.metric) === kernelMetric(family, want.metric);
   // The object itself is what differs.
