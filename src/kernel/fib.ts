@@ -32,6 +32,10 @@ export interface KernelLink {
   readonly running: boolean;
   readonly loopback: boolean;
   readonly mtuOctets: number;
+  /** Index of the device that it is enslaved to (bridge, bond, VRF); 0: none. */
+  readonly master: number;
+  /** Of a VRF device: the table that its members route by. Null: it is no VRF device. */
+  readonly vrfTable: number | null;
 }
 
 /** An address of an interface with the prefix that it makes connected. */

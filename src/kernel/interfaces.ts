@@ -105,6 +105,7 @@ export class Interfaces {
 }
 
 function isSameLink(x: KernelLink, y: KernelLink): boolean {
+  if (x.master !== y.master || x.vrfTable !== y.vrfTable) return false;
   return x.name === y.name && x.up === y.up && x.running === y.running && x.mtuOctets === y.mtuOctets;
 }
 

@@ -105,6 +105,7 @@ export class SpeakerCore {
   /** Opens the kernel back end; the reason when it cannot be opened. */
   async startKernel(): Promise<string | null> {
     const { backend, table, protocol, programRoutes } = this.#kernel;
+    this.sync.view.setTable(table);
     this.rib.nextHops.setResolver(
       backend === 'none' ? ALWAYS_RESOLVABLE : (family, a, b, c, d) => this.sync.view.resolve(family, a, b, c, d),
     );

@@ -114,8 +114,10 @@ export class KernelSync implements KernelListener {
       this.#log.info('LINK_CHANGED', { interface: link.name, up: link.up, running: link.running }, 'interface changed');
     }
     // Counters and MTUs change all the time.
-    if (before === undefined || before.name !== link.name || isUsable(before) !== isUsable(link))
+    const isMoved = before?.master !== link.master || before.vrfTable !== link.vrfTable;
+    if (before === undefined || before.name !== link.name || isMoved || isUsable(before) !== isUsable(link)) {
       this.#linksChanged = true;
+    }
     this.#workPending();
   }
 
@@ -205,7 +207,7 @@ export class KernelSync implements KernelListener {
     const wanted = new Map<string, { readonly prefix: Prefix; readonly interfaceIndex: number }>();
     for (const address of this.view.addresses()) {
       const link = this.view.link(address.interfaceIndex);
-      if (link === undefined || !link.up || link.loopback) continue;
+      if (link === undefined || !link.up || link.loopback || !this.view.isInScope(link)) continue;
       const prefix = connectedPrefix(address);
       // fe80::/10 means something on its own link only.
       if (prefix.family === 1 && prefix.a >>> 22 === 0x3fa) continue;

@@ -11,6 +11,8 @@ const link = (index: number, up = true): KernelLink => ({
   running: up,
   loopback: false,
   mtuOctets: 1500,
+  master: 0,
+  vrfTable: null,
 });
 const route = (
   prefix: string,
@@ -75,6 +77,48 @@ describe('next-hop resolution through the kernel', () => {
     expect(view.takeChanged()).toBe(true);
     expect(view.takeChanged()).toBe(false);
     expect(resolve('10.0.0.9')).toBe('unresolvable');
+  });
+
+  test('behind an interface that is down a less specific route leads on, as in the kernel', () => {
+    view.setLink(link(3));
+    view.addAddress({ interfaceIndex: 3, address: ip('198.51.100.1'), prefixLength: 24, peer: null });
+    view.learn(route('0.0.0.0/0', '198.51.100.254', 3));
+    expect(resolve('10.0.0.9')).toBe('direct dev 2 cost 0');
+    view.setLink(link(2, false));
+    expect(resolve('10.0.0.9')).toBe(`via 198.51.100.254 dev 3 cost ${INDIRECT_COST}`);
+    // Without carrier the kernel keeps the connected route: nothing else leads there.
+    view.setLink({ ...link(2), running: false });
+    expect(resolve('10.0.0.9')).toBe('unresolvable');
+    view.setLink(link(2));
+    expect(resolve('10.0.0.9')).toBe('direct dev 2 cost 0');
+  });
+
+  test('VRF: its table sees the connected prefixes of its members only, other tables see none of them', () => {
+    const red = { ...link(10), name: 'red', vrfTable: 100 };
+    view.setLink(red);
+    view.setLink({ ...link(3), master: 10 });
+    view.addAddress({ interfaceIndex: 3, address: ip('10.0.0.1'), prefixLength: 25, peer: null });
+    view.addAddress({ interfaceIndex: 3, address: ip('192.0.2.1'), prefixLength: 24, peer: null });
+    const seen = (): string[] =>
+      ['10.0.0.9', '192.0.2.9', '10.0.0.200'].map((address) => resolve(address).split(' cost')[0]);
+    // Main: the /25 of the VRF does not hide the /24.
+    expect(seen()).toEqual(['direct dev 2', 'unresolvable', 'direct dev 2']);
+    view.takeChanged();
+    view.setTable(100);
+    expect(view.takeChanged()).toBe(true);
+    expect(seen()).toEqual(['direct dev 3', 'direct dev 3', 'unresolvable']);
+    // A table that belongs to no VRF is routed by from everywhere outside them.
+    view.setTable(77);
+    expect(seen()).toEqual(['direct dev 2', 'unresolvable', 'direct dev 2']);
+    // A bridge is no VRF.
+    view.setTable(254);
+    view.setLink({ ...link(11), name: 'br0' });
+    view.setLink({ ...link(2), master: 11 });
+    expect(seen()[0]).toBe('direct dev 2');
+    view.takeChanged();
+    view.setLink({ ...link(3), master: 0 });
+    expect(view.takeChanged()).toBe(true);
+    expect(seen()).toEqual(['direct dev 3', 'direct dev 3', 'direct dev 2']);
   });
 
   test('a host route of ours counts only while its gateway is on a connected subnet', () => {

@@ -3,7 +3,7 @@
  * which addresses are our own, which connected prefixes and foreign routes there are.
  *
  * Resolution is the longest match over connected prefixes of usable interfaces, foreign kernel routes and the host
- * routes that we originate; never over BGP routes. As in BIRD a next hop behind a gateway costs more than one on a
+ * routes that we originate; never over BGP routes. Prefixes of interfaces that are down, or of another VRF, are passed over. As in BIRD a next hop behind a gateway costs more than one on a
  * connected subnet, so that the two are never merged.
  */
 
@@ -11,6 +11,9 @@ import { FAMILY_IPV4, type FamilyIndex } from '../../bgp/family.ts';
 import { type IpAddress, laneMask, type Prefix, prefixOf } from '../../bgp/ip.ts';
 import type { Resolution } from '../../rib/next-hop.ts';
 import type { InterfaceAddress, KernelLink, KernelRoute } from '../kernel/fib.ts';
+
+/** Linux' main table. */
+const RT_TABLE_MAIN = 254;
 
 /** Cost of a next hop that is not on a connected subnet; there is no IGP that could tell a better one. */
 export const INDIRECT_COST = 0x80000000;
@@ -45,7 +48,15 @@ export class PrefixMap<T> {
     this.#lengths[prefix.family] = [...lengths.keys()].sort((x, y) => y - x);
   }
 
-  longestMatch(family: FamilyIndex, a: number, b: number, c: number, d: number): T | undefined {
+  /** The most specific entry that covers the address and that `accepts` does not pass over. */
+  longestMatch(
+    family: FamilyIndex,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    accepts: (value: T) => boolean,
+  ): T | undefined {
     for (const length of this.#lengths[family]) {
       const found = this.#families[family]
         .get(length)
@@ -59,7 +70,7 @@ export class PrefixMap<T> {
                 (d & laneMask(length, 3)) >>> 0,
               ),
         );
-      if (found !== undefined) return found;
+      if (found !== undefined && accepts(found)) return found;
     }
     return undefined;
   }
@@ -84,6 +95,9 @@ export class Reachability {
   readonly #addresses = new Map<string, InterfaceAddress>();
   readonly #routes = new Map<string, KernelRoute>();
   #changed = false;
+  #table = RT_TABLE_MAIN;
+  readonly #isThere = (reach: Reach): boolean =>
+    reach.foreign !== null || reach.via !== null || reach.connected.some((index) => this.#hasConnectedRoute(index));
 
   /** True once after anything changed that may change a resolution. */
   takeChanged(): boolean {
@@ -92,10 +106,37 @@ export class Reachability {
     return changed;
   }
 
+  /** The table that routes are written to and learned from. */
+  setTable(table: number): void {
+    if (table === this.#table) return;
+    this.#table = table;
+    this.#changed = true;
+  }
+
+  /**
+   * Whether packets that are routed by our table may leave through the interface as a connected one: for the table of a
+   * VRF its members, for all others the interfaces that are in no VRF.
+   */
+  isInScope(link: KernelLink): boolean {
+    const master = this.#links.get(link.master);
+    const table = link.vrfTable ?? master?.vrfTable ?? null;
+    if (table !== null) return table === this.#table;
+    for (const other of this.#links.values()) if (other.vrfTable === this.#table) return false;
+    return true;
+  }
+
   setLink(link: KernelLink): void {
     const known = this.#links.get(link.index);
     this.#links.set(link.index, link);
-    if (known === undefined || isUsable(known) !== isUsable(link)) this.#changed = true;
+    if (
+      known === undefined ||
+      known.up !== link.up ||
+      known.running !== link.running ||
+      known.master !== link.master ||
+      known.vrfTable !== link.vrfTable
+    ) {
+      this.#changed = true;
+    }
   }
 
   removeLink(link: KernelLink): void {
@@ -179,11 +220,12 @@ export class Reachability {
   }
 
   #resolve(family: FamilyIndex, a: number, b: number, c: number, d: number, depth: number): Resolution | null {
-    const reach = this.#reach.longestMatch(family, a, b, c, d);
+    const reach = this.#reach.longestMatch(family, a, b, c, d, this.#isThere);
     if (reach === undefined || depth > 3) return null;
     for (const interfaceIndex of reach.connected) {
       const link = this.#links.get(interfaceIndex);
-      if (link !== undefined && isUsable(link)) return { cost: 0, gateway: null, interfaceIndex };
+      if (link !== undefined && isUsable(link) && this.isInScope(link))
+        return { cost: 0, gateway: null, interfaceIndex };
     }
     if (reach.via !== null) {
       const via = this.#resolve(reach.via.family, reach.via.a, reach.via.b, reach.via.c, reach.via.d, depth + 1);
@@ -202,6 +244,12 @@ export class Reachability {
         : { cost: INDIRECT_COST, gateway: hop.gateway, interfaceIndex: hop.interfaceIndex };
     }
     return null;
+  }
+
+  /** The kernel takes connected routes away with an interface that is set down, but not with its carrier. */
+  #hasConnectedRoute(interfaceIndex: number): boolean {
+    const link = this.#links.get(interfaceIndex);
+    return link?.up === true && this.isInScope(link);
   }
 
   #reachOf(prefix: Prefix): Reach {

@@ -100,6 +100,11 @@ export const RTNH_F_ONLINK = 4;
 
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
+export const IFLA_MASTER = 10;
+export const IFLA_LINKINFO = 18;
+export const IFLA_INFO_KIND = 1;
+export const IFLA_INFO_DATA = 2;
+export const IFLA_VRF_TABLE = 1;
 export const IFF_UP = 0x1;
 export const IFF_LOOPBACK = 0x8;
 export const IFF_RUNNING = 0x40;

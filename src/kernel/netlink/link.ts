@@ -16,7 +16,12 @@ import {
   IFF_RUNNING,
   IFF_UP,
   IFLA_IFNAME,
+  IFLA_INFO_DATA,
+  IFLA_INFO_KIND,
+  IFLA_LINKINFO,
+  IFLA_MASTER,
   IFLA_MTU,
+  IFLA_VRF_TABLE,
   NLM_F_DUMP,
   NLM_F_REQUEST,
   RTM_GETADDR,
@@ -51,6 +56,8 @@ export function decodeLink(reader: NetlinkReader): KernelLink | null {
   const flags = reader.u32(start + 8);
   let name = '';
   let mtuOctets = 0;
+  let master = 0;
+  let vrfTable: number | null = null;
   let length = 0;
   for (let offset = start + IFINFOMSG_OCTETS; ; offset += align(length)) {
     length = reader.attributeLength(offset, reader.payloadEnd);
@@ -58,6 +65,8 @@ export function decodeLink(reader: NetlinkReader): KernelLink | null {
     const type = reader.attributeType(offset);
     if (type === IFLA_IFNAME) name = text(reader.octets, offset + 4, offset + length);
     else if (type === IFLA_MTU && length >= 8) mtuOctets = reader.u32(offset + 4);
+    else if (type === IFLA_MASTER && length >= 8) master = reader.u32(offset + 4);
+    else if (type === IFLA_LINKINFO) vrfTable = decodeVrfTable(reader, offset + 4, offset + length);
   }
   return {
     index: reader.u32(start + 4),
@@ -66,7 +75,28 @@ export function decodeLink(reader: NetlinkReader): KernelLink | null {
     running: (flags & IFF_RUNNING) !== 0,
     loopback: (flags & IFF_LOOPBACK) !== 0,
     mtuOctets,
+    master,
+    vrfTable,
   };
+}
+
+/** The table of a VRF device from its IFLA_LINKINFO; null for devices of other kinds. */
+function decodeVrfTable(reader: NetlinkReader, start: number, end: number): number | null {
+  let kind = '';
+  let table: number | null = null;
+  let length = 0;
+  for (let offset = start; ; offset += align(length)) {
+    length = reader.attributeLength(offset, end);
+    if (length === 0) return kind === 'vrf' ? table : null;
+    const type = reader.attributeType(offset);
+    if (type === IFLA_INFO_KIND) kind = text(reader.octets, offset + 4, offset + length);
+    if (type !== IFLA_INFO_DATA) continue;
+    const inner = offset + 4;
+    // IFLA_VRF_TABLE is all that there is.
+    if (reader.attributeLength(inner, offset + length) >= 8 && reader.attributeType(inner) === IFLA_VRF_TABLE) {
+      table = reader.u32(inner + 4);
+    }
+  }
 }
 
 /** The address that the message at the reader is about; null for other families and malformed ones. */

@@ -41,6 +41,8 @@ describe.runIf(LITTLE_ENDIAN)('octets recorded from Linux 6.18', () => {
       running: true,
       loopback: true,
       mtuOctets: 65536,
+      master: 0,
+      vrfTable: null,
     });
   });
 
