@@ -447,6 +447,20 @@ describe('both files together', () => {
     });
   });
 
+  test('a family without protocol kernel is left alone in the kernel', () => {
+    const without = v6.replace(/protocol kernel.*/, '');
+    expect(both(v4, v6)).toMatchObject({ ok: true, desired: { kernel: { programRoutes: true } } });
+    expect(both(v4, without)).toMatchObject({
+      desired: { kernel: { programRoutes: true, onlyFamily: 'ipv4-unicast' } },
+    });
+    expect(both(v4, v6.replace('learn;', 'disabled;'))).toMatchObject({
+      desired: { kernel: { programRoutes: true, onlyFamily: 'ipv4-unicast' } },
+    });
+    const result = both(v4, v6);
+    expect(result.ok && 'onlyFamily' in result.desired.kernel).toBe(false);
+    expect(desired('protocol kernel { persist; disabled; }').kernel).toMatchObject({ programRoutes: false });
+  });
+
   test.each([
     ['another router id', v6.replace('1.2.3.4', '1.2.3.5'), 'router id 1.2.3.5 differs from 1.2.3.4'],
     ['another kernel table', v6.replace('learn;', 'learn; kernel table 5;'), 'kernel table is 5, and 254 in a'],

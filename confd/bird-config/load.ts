@@ -267,6 +267,8 @@ function combine(parts: readonly FamilyPart[], revision: string, conditions: rea
   }
   const originated = parts.flatMap((part) => part.originated).sort((a, b) => byText(a.prefix, b.prefix));
   const kernel = parts.find((part) => part.kernel !== null)?.kernel ?? null;
+  // The routes of a family without protocol kernel are those of somebody else, such as a process with the other file.
+  const written = parts.filter((part) => part.kernel !== null);
   const maxPaths = kernel?.maxPaths ?? NO_KERNEL.maxPaths;
   const policyOf = (family: FamilyName) => (ofFamily(family)?.kernel ?? NO_KERNEL).policy;
   return {
@@ -285,8 +287,7 @@ function combine(parts: readonly FamilyPart[], revision: string, conditions: rea
       programRoutes: kernel !== null,
       table: kernel?.table ?? NO_KERNEL.table,
       protocol: BIRD_ROUTE_PROTOCOL,
-      // The other family is that of a process with the other file.
-      ...(parts.length === 1 ? { onlyFamily: parts[0].family } : {}),
+      ...(written.length === 1 ? { onlyFamily: written[0].family } : {}),
       policy: { 'ipv4-unicast': policyOf('ipv4-unicast'), 'ipv6-unicast': policyOf('ipv6-unicast') },
       learnRoutes: kernel?.learnRoutes ?? false,
       directInterfaces: parts.find((part) => part.direct !== null)?.direct ?? [],

@@ -82,10 +82,11 @@ export const NO_KERNEL: KernelPart = {
   maxPaths: DEFAULT_MERGE_LIMIT,
 };
 
-export function kernelPart(protocol: Protocol, policies: PolicyTranslator, warn: Warn): KernelPart {
+/** null: the protocol is disabled, and the kernel's routes are nobody's business. */
+export function kernelPart(protocol: Protocol, policies: PolicyTranslator, warn: Warn): KernelPart | null {
   const options = new Options(protocol);
   checkPlain(options, KERNEL_PREFERENCE, 'any');
-  if (options.bool('disabled', false)) return NO_KERNEL;
+  if (options.bool('disabled', false)) return null;
   if (options.has('persist') && !options.bool('persist', true)) {
     options.refuse('persist', 'routes always stay in the kernel, wanted: persist on');
   }

@@ -1,5 +1,7 @@
 /** Random filters: the policy that they become decides and changes routes as BIRD's own way of running them does. */
 
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { PathAttributes } from '../../bgp/wire/path-attributes.ts';
@@ -280,4 +282,19 @@ test('what is printed is parsed to the same again', () => {
     }),
     { numRuns: 150 },
   );
+});
+
+test.each([
+  ['cluster/bird.cfg', 'ipv4-unicast' as const],
+  ['cluster/bird6.cfg', 'ipv6-unicast' as const],
+  ['custom/bird.cfg', 'ipv4-unicast' as const],
+])('the fixture %s is printed and parsed to the same', (name, family) => {
+  const path = resolve(import.meta.dirname, '../../fixtures/bird-config', name);
+  const text = readFileSync(path, 'utf8').replace(/include "(.*)";/g, (_line, file: string) =>
+    readFileSync(resolve(path, '..', file), 'utf8'),
+  );
+  const config = parseText(text, family);
+  const again = parseText(printConfig(config), family);
+  // Statements about logs are not printed.
+  expect(withoutPlaces({ ...again, ignored: [] })).toEqual(withoutPlaces({ ...config, ignored: [] }));
 });
