@@ -168,9 +168,10 @@ function datastoreOf(values: Values, option: 'datastore' | 'from' | 'to'): Datas
 function planSide(values: Values, option: 'from' | 'to'): Exclude<PlanSide, { readonly kind: 'running' }> {
   const value = values[option];
   if (value?.startsWith('file:') && value !== 'file:') return { kind: 'file', path: value.slice('file:'.length) };
-  if (value !== undefined && parseDatastoreSpec(value) === null) {
+  if (value === undefined || parseDatastoreSpec(value) === null) {
     const running = option === 'from' ? 'running, ' : '';
-    throw new UsageError(`--${option} ${value}: wanted ${running}file:PATH, ${DATASTORE_FORMS}`);
+    const what = value === undefined ? `--${option} is needed:` : `--${option} ${value}: wanted`;
+    throw new UsageError(`${what} ${running}file:PATH, ${DATASTORE_FORMS}`);
   }
   return { kind: 'datastore', spec: datastoreOf(values, option) };
 }
