@@ -39,14 +39,14 @@ describe('the command line', () => {
     ['an unknown option', ['show', 'peers', '--verbose'], "Unknown option '--verbose'"],
     ['an option without its value', ['check', '--config'], "Option '--config <value>' argument missing"],
     ['an option of another command', ['show', 'peers', '--config', 'x'], '--config is not an option of show'],
-    ['an option of another list', ['show', 'peers', '--family', 'x'], '--family is an option of show routes only'],
+    ['an option of another list', ['show', 'peers', '--family', 'x'], '--family is not an option of show peers'],
     ['--longest without a prefix', ['show', 'routes', '--longest'], '--longest needs a PREFIX'],
     [
       'show without a list',
       ['show'],
-      'wanted: peregrine show status, peers, routes, received, advertised, kernel or bfd',
+      'wanted: peregrine show status, peers, peer, routes, received, accepted, advertised, kernel, next-hops,',
     ],
-    ['show of what there is not', ['show', 'bgp'], 'advertised, kernel or bfd, not bgp'],
+    ['show of what there is not', ['show', 'bgp'], 'originated or bfd, not bgp'],
     ['received without a peer', ['show', 'received'], 'wanted: peregrine show received PEER'],
     [
       'peer without an action',
