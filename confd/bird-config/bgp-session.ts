@@ -254,8 +254,8 @@ export function bgpPeer(protocol: Protocol, inputs: BgpInputs): DesiredPeer {
   if (clusterId !== null && !options.has('rr client')) {
     warn(options.at('rr cluster id'), 'rr cluster id has no effect without rr client');
   }
-  const importPlace = { use: 'import', replacesNextHop: false, preference } as const;
-  const exportPlace = { use: 'export', replacesNextHop, preference: BGP_PREFERENCE } as const;
+  const importPlace = { use: 'import', replacesNextHop: false, clearsMed: false, preference } as const;
+  const exportPlace = { use: 'export', replacesNextHop, clearsMed: !isInternal, preference: BGP_PREFERENCE } as const;
   const imports = policies.policy(options.filter('import', 'all'), importPlace, options.at('import'));
   const exports = policies.policy(options.filter('export', 'none'), exportPlace, options.at('export'));
   return {

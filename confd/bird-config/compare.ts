@@ -29,6 +29,8 @@ function measureIn(measure: Measure, { low, high }: Interval, family: FamilyName
       return isMatch({ kind: measure, min: low, max: high });
     case 'path-length':
       return isMatch({ kind: 'as-path-length', min: low, max: high });
+    case 'zero':
+      return low === 0 ? ALWAYS : NEVER;
     case 'net-length': {
       const bits = FAMILY_ADDRESS_BITS[familyIndex(family)];
       if (low > bits) return NEVER;

@@ -9,6 +9,8 @@ export interface FilterContext {
   readonly family: FamilyName;
   /** The filter sees the next hop that a peer will be sent, which is not the one that the route has. */
   readonly replacesNextHop: boolean;
+  /** BIRD sets the MED that a route came with to 0 before the filter: towards external peers. */
+  readonly clearsMed: boolean;
   /** BIRD's preference of routes before the import filter. */
   readonly preference: number;
   readonly functions: ReadonlyMap<string, FunctionDefinition>;

@@ -99,7 +99,7 @@ export function kernelPart(protocol: Protocol, policies: PolicyTranslator, warn:
   if (maxPaths < 1 || maxPaths > MAX_ECMP_PATHS) {
     throw new BirdConfigError(options.at('merge paths'), `merge paths limit ${maxPaths}: wanted 1..${MAX_ECMP_PATHS}`);
   }
-  const place = { use: 'kernel', replacesNextHop: false, preference: BGP_PREFERENCE } as const;
+  const place = { use: 'kernel', replacesNextHop: false, clearsMed: false, preference: BGP_PREFERENCE } as const;
   return {
     policy: policies.policy(options.filter('export', 'none'), place, options.at('export')),
     learnRoutes: options.bool('learn', false),

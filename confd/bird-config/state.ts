@@ -25,6 +25,8 @@ export interface State {
   readonly metric: Presence;
   readonly localPref: Presence;
   readonly med: Presence;
+  /** The MED is one that the filter has given, on every way, on none or on some. */
+  readonly hasOwnMed: boolean | 'mixed';
   readonly preference: number | 'own' | 'mixed';
   readonly nextHop: string | 'own' | 'mixed';
   readonly hasTunnel: boolean;
@@ -39,6 +41,7 @@ export function initialState(use: PolicyUse, preference: number): State {
     metric: 'own',
     localPref: 'own',
     med: 'own',
+    hasOwnMed: false,
     preference: use === 'import' ? preference : 'own',
     nextHop: 'own',
     hasTunnel: false,
@@ -81,6 +84,7 @@ export function join(a: State | null, b: State | null): State | null {
     metric: joinPresence(a.metric, b.metric),
     localPref: joinPresence(a.localPref, b.localPref),
     med: joinPresence(a.med, b.med),
+    hasOwnMed: a.hasOwnMed === b.hasOwnMed ? a.hasOwnMed : 'mixed',
     preference: a.preference === b.preference ? a.preference : 'mixed',
     nextHop: a.nextHop === b.nextHop ? a.nextHop : 'mixed',
     hasTunnel: a.hasTunnel || b.hasTunnel,

@@ -56,7 +56,11 @@ function refuse(attribute: string, value: Value, at: Position, wanted: string): 
 }
 
 function setNumber(target: 'local-pref' | 'med' | 'metric', value: Value, at: Position, state: State): Change {
-  const known = { 'local-pref': { localPref: 'set' }, med: { med: 'set' }, metric: { metric: 'set' } } as const;
+  const known = {
+    'local-pref': { localPref: 'set' },
+    med: { med: 'set', hasOwnMed: true },
+    metric: { metric: 'set' },
+  } as const;
   const after = changed(state, target, known[target]);
   if (value.kind === 'number') {
     const kinds = { 'local-pref': 'set-local-pref', med: 'set-med', metric: 'set-metric' } as const;
@@ -69,6 +73,7 @@ function setNumber(target: 'local-pref' | 'med' | 'metric', value: Value, at: Po
   if (defined.kind !== 'constant' || !defined.value) {
     throw new BirdConfigError(at, `the value may be undefined here; ask defined(...) first`);
   }
+  if (from === 'zero') return setNumber(target, { kind: 'number', value: offset }, at, state);
   return { actions: [{ kind: 'compute', target, offset, sign, from }], state: after };
 }
 
@@ -104,7 +109,10 @@ function setTunnel(context: FilterContext, value: Value, at: Position, state: St
 /** `unset(attribute);` */
 export function translateUnset(attribute: string, at: Position, state: State): Change {
   if (attribute === 'bgp_med') {
-    return { actions: [{ kind: 'set-med', value: null }], state: changed(state, 'med', { med: 'unset' }) };
+    return {
+      actions: [{ kind: 'set-med', value: null }],
+      state: changed(state, 'med', { med: 'unset', hasOwnMed: true }),
+    };
   }
   throw new BirdConfigError(at, `unset(${attribute}) is not supported, wanted: bgp_med`);
 }

@@ -159,7 +159,9 @@ export class ExpressionTranslator {
       case 'bgp_local_pref':
         return this.#measure('local-pref', this.#defined(name, at, state));
       case 'bgp_med':
-        return this.#measure('med', medDefined(state));
+        if (!this.#context.clearsMed || state.hasOwnMed === true) return this.#measure('med', medDefined(state));
+        if (state.hasOwnMed === 'mixed') this.#unsupported('bgp_med after it was set on some routes', at);
+        return this.#measure('zero', medDefined(state));
       case 'krt_metric':
         return this.#measure('metric', metricDefined(state));
       default:
@@ -167,7 +169,7 @@ export class ExpressionTranslator {
     }
   }
 
-  #measure(measure: 'local-pref' | 'med' | 'metric', defined: Condition): Value {
+  #measure(measure: 'local-pref' | 'med' | 'metric' | 'zero', defined: Condition): Value {
     return { kind: 'measure', measure, sign: 1, offset: 0, defined };
   }
 

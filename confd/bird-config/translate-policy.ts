@@ -18,6 +18,7 @@ export const BGP_PREFERENCE = 100;
 export interface PolicyPlace {
   readonly use: PolicyUse;
   readonly replacesNextHop: boolean;
+  readonly clearsMed: boolean;
   readonly preference: number;
 }
 

@@ -3,8 +3,8 @@
 import type { MaskItem, SetItem } from './ast.ts';
 import type { Attribute, Condition } from './condition.ts';
 
-/** Numbers of a route that a filter can read. */
-export type Measure = 'local-pref' | 'med' | 'metric' | 'path-length' | 'net-length';
+/** Numbers of a route that a filter can read; `zero` is a number that may be undefined, and is 0 otherwise. */
+export type Measure = 'local-pref' | 'med' | 'metric' | 'path-length' | 'net-length' | 'zero';
 
 export type Value =
   | { readonly kind: 'number'; readonly value: number }
@@ -39,6 +39,8 @@ export function attributeOfValue(value: Value): Attribute | null {
   switch (value.kind) {
     case 'measure':
       if (value.measure === 'path-length') return 'as-path';
+      // What `zero` stands for is the MED.
+      if (value.measure === 'zero') return 'med';
       return value.measure === 'net-length' ? null : value.measure;
     case 'path-end':
       return 'as-path';

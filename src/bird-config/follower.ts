@@ -57,7 +57,7 @@ export class BirdConfigFollower {
   #seen = '';
   /** Errors that were logged, so as not to repeat them. */
   #reported = '';
-  #inputs: BirdInputs | null = null;
+  #inputs: Pick<BirdInputs, 'paths' | 'patterns'> | null = null;
   readonly #memory = new PolicyMemory();
   #watchers = new Map<string, FSWatcher>();
   #settle: TimerHandle | null = null;
@@ -136,7 +136,9 @@ export class BirdConfigFollower {
     if (this.#isStopped) return { outcome: 'unchanged' };
     const { speaker, log, adjust } = this.#options;
     const result = readBirdConfig(files, this.#memory);
-    this.#inputs = result.inputs;
+    // Not the texts: they are large, and read anew the next time.
+    const { paths, patterns } = result.inputs;
+    this.#inputs = { paths, patterns };
     this.#watch(result.inputs);
     this.#seen = this.#appearance();
     if (!result.ok) {
