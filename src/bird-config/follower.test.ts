@@ -168,6 +168,27 @@ describe('later', () => {
     expect(speaker.status.inSync).toBe(true);
   });
 
+  test('what has no effect is told once', async () => {
+    const warned: string[] = [];
+    const log = createLog('error');
+    const recording = new BirdConfigFollower({
+      files: { ipv4: join(folder, 'bird.cfg'), ipv6: null },
+      speaker,
+      log: Object.assign(Object.create(log) as typeof log, {
+        warn: (_code: string, _fields: object, message: string) => warned.push(message),
+      }),
+      clock,
+      adjust: (desired) => desired,
+      failed: () => {},
+    });
+    render('bird.cfg', `${GOOD}protocol kernel { }\n`);
+    await recording.reload();
+    render('bird.cfg', `\n\n${GOOD}protocol kernel { }\n`);
+    await recording.reload();
+    recording.stop();
+    expect(warned).toEqual([expect.stringMatching(/bird.cfg:3:19 persist is not written/)]);
+  });
+
   test('nothing is read after the end', async () => {
     follower.stop();
     follower.reloadSoon();

@@ -57,6 +57,8 @@ export class BirdConfigFollower {
   #seen = '';
   /** Errors that were logged, so as not to repeat them. */
   #reported = '';
+  /** What the last configuration had without effect. */
+  #told: ReadonlySet<string> = new Set();
   #inputs: Pick<BirdInputs, 'paths' | 'patterns'> | null = null;
   readonly #memory = new PolicyMemory();
   #watchers = new Map<string, FSWatcher>();
@@ -157,7 +159,11 @@ export class BirdConfigFollower {
       speaker.setSourceStatus(true, '');
       return { outcome: 'unchanged' };
     }
+    const told = this.#told;
+    this.#told = new Set(desired.conditions.map(({ message }) => message));
     for (const { resource, message } of desired.conditions) {
+      // Once, not at every reading: a line more above is no news.
+      if (told.has(message)) continue;
       log.warn('BIRD_CONFIG', { place: resource }, `${resource} ${message}`);
     }
     const peers = desired.peers.length;
