@@ -80,6 +80,17 @@ export function tableMetrics(speaker: Speaker): MetricFamily[] {
         }));
       },
     },
+    single(
+      'peregrine_kernel_requests_total',
+      'Requests sent to the kernel about routes and next-hop objects.',
+      'counter',
+      () => {
+        return speaker.core?.fib.counters().requests ?? 0;
+      },
+    ),
+    single('peregrine_kernel_next_hop_objects', 'Our next-hop objects in the kernel.', 'gauge', () => {
+      return speaker.core?.fib.counters().nextHopObjects ?? 0;
+    }),
     single('peregrine_kernel_resyncs_total', 'Times the kernel tables were read as a whole.', 'counter', () => {
       return speaker.core?.fib.counters().resyncs ?? 0;
     }),

@@ -4,6 +4,7 @@
  */
 
 import { spawn } from 'node:child_process';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CalicoDaemon, type CalicoObject, calicoObject } from '../support/calico-daemon.ts';
@@ -120,6 +121,74 @@ describeInterop('ECMP under a stream of packets', ['gobgp'], () => {
       });
     },
   );
+});
+
+describeInterop('a thousand routes and one of two gateways fails', ['bird'], () => {
+  /** As many as BIRD's own configuration takes easily; with 10,000: src/kernel/fib-next-hop-objects.test.ts. */
+  const ROUTES = 1000;
+
+  /** Value of a metric without labels, from the control socket. */
+  function metric(router: Router, name: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const socketPath = join(router.context.folder, 'peregrine.sock');
+      get({ socketPath, path: '/metrics' }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('end', () => resolve(Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1])));
+      }).on('error', reject);
+    });
+  }
+
+  test('the other takes over: with next-hop objects with a handful of requests, without with two for each route', async () => {
+    const took: Record<string, string> = {};
+    for (const nextHopObjects of ['off', 'auto'] as const) {
+      await withLaboratory(['peregrine', 'one', 'two'], async (lab) => {
+        const us = lab.router('peregrine');
+        const places = [lab.router('one'), lab.router('two')];
+        const networks = Array.from({ length: ROUTES }, (_, i) => announcement(`10.${20 + (i >> 8)}.${i & 255}.0/24`));
+        const feeders = await Promise.all(
+          places.map((place) =>
+            startRouter('bird', lab, place, {
+              localAs: OUR_AS,
+              routerId: place.ipv4,
+              neighbours: [session(place, us, OUR_AS, FAMILY, { passive: true })],
+              networks,
+            }),
+          ),
+        );
+        const peregrine = await startRouter('peregrine', lab, us, {
+          localAs: OUR_AS,
+          routerId: us.ipv4,
+          neighbours: places.map((place) => session(us, place, OUR_AS, FAMILY)),
+          networks: [],
+          kernel: { enabled: true, nextHopObjects },
+        });
+        const [one, two] = places.map(({ ipv4 }) => ipv4);
+        const through = async (gateway: string): Promise<number> =>
+          (await kernelRoutes(lab, us)).filter((line) => line.includes(`via ${gateway} `)).length;
+        const wait = (what: string, gateway: string, count: number) =>
+          waitUntil(
+            what,
+            DEADLINE_MS,
+            () => through(gateway),
+            (found) => found === count,
+          );
+        await wait('all through the first', one, ROUTES);
+        await wait('all through the second', two, ROUTES);
+        const before = await metric(peregrine, 'peregrine_kernel_requests_total');
+        await feeders[0].stop();
+        await wait('none through the first', one, 0);
+        expect(await through(two)).toBe(ROUTES);
+        const requests = (await metric(peregrine, 'peregrine_kernel_requests_total')) - before;
+        took[nextHopObjects] = `${requests} requests`;
+        if (nextHopObjects === 'off') expect(requests).toBe(2 * ROUTES);
+        else expect(requests).toBeLessThan(10);
+      });
+    }
+    console.log(`next-hop objects off: ${took.off}; auto: ${took.auto}`);
+  });
 });
 
 describeInterop('next hops follow addresses', ['gobgp'], () => {

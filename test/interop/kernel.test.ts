@@ -4,7 +4,10 @@
  * put back.
  */
 
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { KernelRouteView } from '../../src/api/schema.ts';
+import { fetchList } from '../../src/cli/client.ts';
 import { type Laboratory, type Namespace, ROUTER_INTERFACE } from '../support/netns.ts';
 import { type Router, startRouter } from '../support/peers/index.ts';
 import { routes } from '../support/peers/peregrine.ts';
@@ -215,12 +218,24 @@ describeInterop("other programs' routes", ['gobgp', 'bird'], () => {
         await lab.ip(us, 'route', 'add', PREFIX, 'via', '198.18.0.50', 'proto', 'static');
       },
       async (scene) => {
-        const { lab, us, gobgp, feeder } = scene;
+        const { lab, us, gobgp, feeder, peregrine } = scene;
         await gobgp.announce(announcement('10.5.0.0/24'));
         await gobgp.announce(announcement(PREFIX));
         await waitForKernel(scene, 'another route is there', (list) => list.length === 1);
         await waitForListener(scene, 'both are announced', (list) => list.length === 2);
         expect(await alienRoutes(scene)).toEqual([`${PREFIX} via 198.18.0.50 dev ${ROUTER_INTERFACE}`]);
+        const views: KernelRouteView[] = [];
+        const socketPath = join(peregrine.context.folder, 'peregrine.sock');
+        for await (const view of fetchList<KernelRouteView>(socketPath, '/v1/kernel')) views.push(view);
+        views.sort((x, y) => (x.prefix < y.prefix ? -1 : 1));
+        expect(views).toMatchObject([
+          {
+            prefix: PREFIX,
+            state: 'failed',
+            reason: `foreign-route-exists: via 198.18.0.50 dev ${ROUTER_INTERFACE} proto static metric 0 is there`,
+          },
+          { prefix: '10.5.0.0/24', state: 'installed', reason: null },
+        ]);
         await lab.ip(us, 'route', 'del', PREFIX, 'proto', 'static');
         await waitForKernel(scene, 'ours takes the place', (list) =>
           list.some((line) => line.startsWith(`${PREFIX} via ${feeder.ipv4} `)),
@@ -233,7 +248,7 @@ describeInterop("other programs' routes", ['gobgp', 'bird'], () => {
     await withScene(
       async () => {},
       async (scene) => {
-        const { lab, us, gobgp, feeder } = scene;
+        const { lab, us, gobgp, feeder, peregrine } = scene;
         await gobgp.announce(announcement(PREFIX));
         const isOurs = ([line]: readonly string[]): boolean => (line ?? '').startsWith(`${PREFIX} via ${feeder.ipv4} `);
         await waitForKernel(scene, 'the route is there', isOurs);
@@ -241,6 +256,14 @@ describeInterop("other programs' routes", ['gobgp', 'bird'], () => {
         await waitForKernel(scene, 'it is put back after a deletion', isOurs);
         await lab.ip(us, 'route', 'change', PREFIX, 'via', '198.18.0.60', 'proto', 'bird');
         await waitForKernel(scene, 'it is put right after a change', isOurs);
+        // One line for the prefix; the second time is counted.
+        const lines = peregrine.daemon
+          .log()
+          .split('\n')
+          .filter((line) => line.includes('KERNEL_DISTURBED'));
+        expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+          { prefix: PREFIX, what: 'deleted', was: `via ${feeder.ipv4} dev ${ROUTER_INTERFACE} proto bird metric 0` },
+        ]);
       },
     );
   });
