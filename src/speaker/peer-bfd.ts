@@ -31,6 +31,8 @@ export interface PeerBfdOptions {
 export class PeerBfd {
   readonly #options: PeerBfdOptions;
   readonly #service: BfdService;
+  /** Some peer had a BFD session when peers were applied last; at first because an earlier life may have had some. */
+  #wasConcerned = true;
 
   constructor(options: PeerBfdOptions) {
     this.#options = options;
@@ -47,6 +49,10 @@ export class PeerBfd {
 
   /** These peers, after their drivers know their configuration and before they are started. */
   apply(peers: readonly DesiredPeer[]): void {
+    // Thousands of sessions without BFD cost no more than a look, at every change of any of them.
+    const concerned = peers.some(({ session }) => session.bfd !== null);
+    if (!concerned && !this.#wasConcerned && this.#service.states().length === 0) return;
+    this.#wasConcerned = concerned;
     this.#service.apply(peers.map(({ session }) => session));
     for (const { session } of peers) this.#hold(session.name);
   }
