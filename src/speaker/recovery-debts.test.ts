@@ -15,12 +15,14 @@ function peer(name: string, given: Partial<RecoveryPeer> = {}): RecoveryPeer {
     endOfRibReceived: [false, false],
     isExpected: false,
     wasUp: false,
+    isOverdue: false,
     ...given,
   };
 }
 
-const KNOWING = { knowsPeers: true, isGraceOver: false };
-const UNKNOWING = { knowsPeers: false, isGraceOver: false };
+const KNOWING = { isRestart: true, knowsPeers: true, isGraceOver: false };
+const UNKNOWING = { isRestart: true, knowsPeers: false, isGraceOver: false };
+const FRESH = { isRestart: false, knowsPeers: false, isGraceOver: false };
 const ABSENT = { session: null } as const;
 
 describe('what a peer owes', () => {
@@ -96,6 +98,15 @@ describe('End-of-RIB to a peer', () => {
       { ...UNKNOWING, isGraceOver: true },
       false,
     ],
+    ['no earlier life is known: nothing is held', peer('p'), [peer('q', TOR)], FRESH, false],
+    ['... but by a reflector', peer('p', CLIENT), [peer('q', CLIENT)], FRESH, true],
+    [
+      '... for as long as a first table takes',
+      peer('p', CLIENT),
+      [peer('q', { ...CLIENT, isOverdue: true })],
+      FRESH,
+      false,
+    ],
     [
       'to a peer without graceful restart nothing is held',
       peer('p', { ...TOR, session: { ...SESSION, gracefulRestart: null } }),
@@ -109,7 +120,7 @@ describe('End-of-RIB to a peer', () => {
 
   test('kernel routes wait for peers that restart themselves, and for absent ones whose grace is over', () => {
     const peers = [peer('p', RESTARTING), peer('q', ABSENT), peer('r', DONE)];
-    const debts = new FamilyDebts(peers, 0, { knowsPeers: false, isGraceOver: true });
+    const debts = new FamilyDebts(peers, 0, { isRestart: true, knowsPeers: false, isGraceOver: true });
     expect([debts.owing, debts.connected]).toEqual([2, 1]);
   });
 });

@@ -8,6 +8,10 @@
  * - End-of-RIB to a peer ends the stale routes that it has of ours, so it waits for those whose routes we would pass on
  *   to it (RFC 4456: internal peers hear nothing from each other unless one is a client). A peer that is restarting
  *   itself (R bit) waits for us, so we do not wait for it. What we have is announced at once all the same.
+ *
+ * A speaker that does not know of an earlier life sends R 0, so nobody stops waiting for its End-of-RIB: two of them
+ * that wait for each other would wait for ever. It holds nothing back, unless it is a route reflector, which may be in
+ * the place of another one whose routes its clients keep: and then for no peer longer than a first table takes.
  */
 
 import type { FamilyIndex } from '../../bgp/family.ts';
@@ -34,10 +38,14 @@ export interface RecoveryPeer {
   readonly isExpected: boolean;
   /** A session has been up in this life. */
   readonly wasUp: boolean;
+  /** Its session is up for longer than the first table of a peer takes. */
+  readonly isOverdue: boolean;
 }
 
 /** What is known of the earlier life; `null` in place of it: nothing. */
 export interface RecoveryRules {
+  /** There was an earlier life: our OPENs say R. */
+  readonly isRestart: boolean;
   /** The names of its peers are known, so that others need not be waited for. */
   readonly knowsPeers: boolean;
   /** Absent peers that nobody vouches for have been waited for long enough to announce End-of-RIB. */
@@ -71,13 +79,16 @@ export class FamilyDebts {
   #toAnnounceFromNonClients = 0;
   readonly #blockers = new Set<string>();
 
-  constructor(peers: Iterable<RecoveryPeer>, family: FamilyIndex, rules: RecoveryRules) {
+  constructor(peers: readonly RecoveryPeer[], family: FamilyIndex, rules: RecoveryRules) {
+    const mayHold = rules.isRestart || peers.some(({ isClient }) => isClient);
     for (const peer of peers) {
       const debt = debtOf(peer, family, rules);
       if (debt === 'nothing') continue;
       this.owing++;
       if (debt === 'connected' || debt === 'restarting') this.connected++;
-      if (debt === 'restarting' || (debt === 'absent-unknown' && rules.isGraceOver)) continue;
+      const isAbsent = debt === 'absent-unknown' || (debt === 'absent-expected' && !rules.isRestart);
+      if (!mayHold || debt === 'restarting' || (isAbsent && rules.isGraceOver)) continue;
+      if (debt === 'connected' && !rules.isRestart && peer.isOverdue) continue;
       this.toAnnounce++;
       if (peer.isInternal && !peer.isClient) this.#toAnnounceFromNonClients++;
       this.#blockers.add(peer.name);

@@ -213,6 +213,17 @@ describe('after a restart', () => {
     expect(scene.after(1)).toEqual(['End-of-RIB 0 to client-a', 'End-of-RIB 1 to client-a']);
   });
 
+  test('... and two that know of no earlier life do not wait for each other for ever', () => {
+    const scene = new Scene(['client-a', 'client-b'], { adopted: [0, 0], earlier: null });
+    scene.after(0);
+    expect([scene.up('client-a'), scene.up('client-b')]).toEqual([
+      [true, true],
+      [true, true],
+    ]);
+    expect(scene.after(4999)).toEqual([]);
+    expect(scene.after(1 + SOON_MS)).toHaveLength(4);
+  });
+
   test('the deferral time lets everything go', () => {
     const scene = new Scene(['tor-a', 'node-b'], { adopted: [1, 0], earlier: earlier('tor-a', 'node-b') });
     scene.after(0);

@@ -19,6 +19,8 @@ import { type RestartMemory, restartBits } from './restart-memory.ts';
 export const DEFERRAL_SECONDS = 240;
 /** Absent peers of which nothing is known hold End-of-RIB back for this long: a reachable one is there by then. */
 const GRACE_MS = 60_000;
+/** A reflector that knows of no earlier life gives each peer this long to send its End-of-RIB. */
+const FIRST_TABLE_MS = 5000;
 /** The last routes have this long to travel from the RIB to the kernel. */
 const SETTLE_MS = 1000;
 /** A thousand peers may come in a burst: they are looked at together. */
@@ -52,8 +54,8 @@ export class Recovery {
   readonly #isRestart: boolean;
   /** Peers of the earlier life, and of this one with graceful restart, that have not sent all that they have. */
   readonly #expected: Set<string>;
-  /** Peers that have had a session in this life. */
-  readonly #wasUp = new Set<string>();
+  /** When peers last had a session that came up in this life. */
+  readonly #upSinceMs = new Map<string, number>();
   readonly #isSwept: [boolean, boolean] = [false, false];
   /** Nothing holds any End-of-RIB back, now or later. */
   readonly #isReleased: [boolean, boolean] = [false, false];
@@ -123,7 +125,8 @@ export class Recovery {
 
   /** Must End-of-RIB to a peer whose session has just come up be held back? */
   holdsEndOfRib(driver: PeerDriver): readonly [boolean, boolean] {
-    this.#wasUp.add(driver.name);
+    this.#upSinceMs.set(driver.name, this.#clock.nowMs());
+    if (!this.#isRestart && !this.#isOver) this.#clock.setTimer(FIRST_TABLE_MS, () => this.peersChanged());
     if (driver.session?.gracefulRestart) this.#expected.add(driver.name);
     if (this.#isOver) return [false, false];
     const rules = this.#rules;
@@ -183,7 +186,7 @@ export class Recovery {
   }
 
   get #rules(): RecoveryRules {
-    return { knowsPeers: this.#memory.earlier !== null, isGraceOver: this.#isGraceOver };
+    return { isRestart: this.#isRestart, knowsPeers: this.#memory.earlier !== null, isGraceOver: this.#isGraceOver };
   }
 
   #peers(): RecoveryPeer[] {
@@ -192,6 +195,7 @@ export class Recovery {
 
   #peerOf(driver: PeerDriver): RecoveryPeer {
     const { config, session } = driver;
+    const upSinceMs = this.#upSinceMs.get(driver.name);
     return {
       name: driver.name,
       isWanted: config.enabled && !driver.isKeptDown,
@@ -202,7 +206,8 @@ export class Recovery {
       session,
       endOfRibReceived: driver.endOfRibReceived,
       isExpected: this.#expected.has(driver.name),
-      wasUp: this.#wasUp.has(driver.name),
+      wasUp: upSinceMs !== undefined,
+      isOverdue: upSinceMs !== undefined && this.#clock.nowMs() - upSinceMs >= FIRST_TABLE_MS,
     };
   }
 
