@@ -117,6 +117,27 @@ export class Laboratory {
     );
   }
 
+  /**
+   * A machine of its own behind a router, which forwards for it: the machine has `prefix`.2 of a /30, the router .1.
+   * `prefix`: three numbers of an IPv4 address, for example 10.1.0.
+   */
+  async attachHost(label: string, router: Namespace, prefix: string): Promise<Namespace> {
+    const host = this.#declare(label, 0);
+    await this.#batch(null, [
+      `netns add ${host.name}`,
+      `link add ${label} netns ${router.name} type veth peer name ${ROUTER_INTERFACE} netns ${host.name}`,
+    ]);
+    await this.#batch(router, [`addr add ${prefix}.1/30 dev ${label}`, `link set ${label} up`]);
+    await this.#batch(host, [
+      'link set lo up',
+      `addr add ${prefix}.2/30 dev ${ROUTER_INTERFACE}`,
+      `link set ${ROUTER_INTERFACE} up`,
+      `route add default via ${prefix}.1`,
+    ]);
+    await this.run(router, ['sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward']);
+    return host;
+  }
+
   #declare(label: string, index: number): Namespace {
     const name = `${this.#id}-${label}`;
     const path = join(NAMESPACE_FOLDER, name);

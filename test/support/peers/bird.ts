@@ -123,6 +123,11 @@ function renderBird(config: RouterConfig): string {
     }
     lines.push('  if source = RTS_BGP then accept;', '  reject;', '}');
   }
+  if (config.kernel?.enabled === true) {
+    // As Calico configures it: routes stay at exit, and after a start with -R until graceful restart is over.
+    lines.push('protocol kernel { persist; graceful restart; merge paths on; scan time 2;');
+    lines.push('  ipv4 { export filter { if source = RTS_BGP || source = RTS_STATIC then accept; reject; }; };', '}');
+  }
   for (const [index, neighbour] of config.neighbours.entries())
     lines.push(...renderNeighbour(config, neighbour, index));
   return `${lines.join('\n')}\n`;
@@ -187,6 +192,7 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour, index: numb
     const addPath = { '11': 'on', '10': 'tx', '01': 'rx', '00': 'off' }[addPathKey(neighbour)];
     lines.push(`    add paths ${addPath};`);
     if (neighbour.extendedNextHop) lines.push('    extended next hop on;');
+    if (neighbour.nextHopSelf) lines.push('    next hop self;');
     lines.push('  };');
   }
   lines.push('}');

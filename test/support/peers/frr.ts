@@ -253,6 +253,7 @@ function renderFrr(config: RouterConfig): string {
       if (!neighbour.families.includes(family)) continue;
       lines.push(`  neighbor ${neighbour.address} activate`);
       if (neighbour.reflectorClient) lines.push(`  neighbor ${neighbour.address} route-reflector-client`);
+      if (neighbour.nextHopSelf) lines.push(`  neighbor ${neighbour.address} next-hop-self`);
       if (neighbour.addPathSend) lines.push(`  neighbor ${neighbour.address} addpath-tx-all-paths`);
       if (!neighbour.addPathReceive) lines.push(`  neighbor ${neighbour.address} disable-addpath-rx`);
     }

@@ -31,7 +31,7 @@ import {
   type RouterDriver,
 } from './router.ts';
 
-const MAIN = fileURLToPath(new URL('../../../dist/peregrine.js', import.meta.url));
+export const PEREGRINE_MAIN = fileURLToPath(new URL('../../../dist/peregrine.js', import.meta.url));
 const START_DEADLINE_MS = 15_000;
 const RELOAD_DEADLINE_MS = 5_000;
 
@@ -40,9 +40,9 @@ export const PEREGRINE: RouterDriver = {
   routeRefresh: { asks: true, answers: true },
 
   async start(router) {
-    if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run npm run build`);
+    if (!existsSync(PEREGRINE_MAIN)) throw new Error(`${PEREGRINE_MAIN} is missing: run npm run build`);
     writeConfig(router);
-    const argv = [process.execPath, MAIN, 'run', '--config', configPath(router)];
+    const argv = [process.execPath, PEREGRINE_MAIN, 'run', '--config', configPath(router)];
     const daemon = router.lab.spawn(router.namespace, argv);
     await daemon.ready('its control socket answers', START_DEADLINE_MS, async () => {
       await peregrine(router, 'show', 'status', '--json');
@@ -122,7 +122,7 @@ async function listOf<T>(router: RouterContext, ...words: readonly string[]): Pr
 }
 
 function peregrine(router: RouterContext, ...words: readonly string[]): Promise<string> {
-  return router.command([process.execPath, MAIN, ...words, '--socket', socketPath(router)]);
+  return router.command([process.execPath, PEREGRINE_MAIN, ...words, '--socket', socketPath(router)]);
 }
 
 function socketPath(router: RouterContext): string {
@@ -195,6 +195,7 @@ function peerEntry(neighbour: Neighbour): object {
     export: 'announcements',
     port: neighbour.port,
     extendedNextHop: neighbour.extendedNextHop,
+    ...(neighbour.nextHopSelf ? { nextHop: 'self' } : {}),
     ...(neighbour.multihopTtl === null ? {} : { multihopTtl: neighbour.multihopTtl }),
     ...(neighbour.interface === null ? {} : { interface: neighbour.interface }),
     ...(neighbour.localAs === null ? {} : { localAs: neighbour.localAs }),

@@ -71,6 +71,8 @@ export interface Neighbour {
   readonly interface: string | null;
   /** RFC 8950: IPv4 routes with IPv6 next hops. */
   readonly extendedNextHop: boolean;
+  /** Routes of others are told with our own address as next hop; not of GoBGP. */
+  readonly nextHopSelf: boolean;
   /** Both intervals; multihop with multihopTtl, else single hop. */
   readonly bfd: { readonly intervalMs: number; readonly multiplier: number } | null;
   /** AS to show this neighbour instead of our own; of eBGP. */
@@ -90,7 +92,7 @@ export interface RouterConfig {
   readonly clusterId?: string;
   /** TCP port to listen on; 179 unless given. */
   readonly listenPort?: number;
-  /** Field `kernel` of Peregrine's file; other daemons know nothing of it. */
+  /** Field `kernel` of Peregrine's file; BIRD writes to the kernel when it is enabled, FRR always, the others never. */
   readonly kernel?: { readonly [field: string]: unknown };
   /** Further top-level fields of that file. */
   readonly peregrine?: { readonly [field: string]: unknown };
@@ -155,6 +157,7 @@ const NEIGHBOUR_DEFAULTS = {
   multihopTtl: null,
   interface: null,
   extendedNextHop: false,
+  nextHopSelf: false,
   bfd: null,
   localAs: null,
   words: [],
