@@ -5,6 +5,7 @@
 
 import { DEFAULT_STATUS_PATH_PREFIX } from '../confd/datastore/endpoint-status.ts';
 import { calicoFlag, type Environment } from '../confd/datastore/environment.ts';
+import { parseDrainTriggers } from '../confd/derive/drain.ts';
 import { FELIX_GENERATIONS, type FelixGenerationOption } from '../confd/derive/felix-generation.ts';
 import { DEFAULT_DERIVE_OPTIONS, type DeriveOptions } from '../confd/derive/options.ts';
 import type { LogLevel } from './log/log.ts';
@@ -47,10 +48,15 @@ export function calicoEnvironment(variables: Environment): EnvironmentResult {
   }
   const usePodCidr = calicoFlag(variables, 'USE_POD_CIDR');
   if (usePodCidr === null) return { ok: false, reason: 'USE_POD_CIDR must be true or false' };
+  const drainOn = parseDrainTriggers(variables.PEREGRINE_DRAIN_ON ?? '');
+  if (drainOn === null) {
+    return { ok: false, reason: 'PEREGRINE_DRAIN_ON must be cordon, taint:KEY[=VALUE][:EFFECT], or several by commas' };
+  }
   const options: DeriveOptions = {
     ...DEFAULT_DERIVE_OPTIONS,
     routerId: variables.CALICO_ROUTER_ID || null,
     usePodCidr,
+    drainOn,
     secretNamespace: variables.NAMESPACE || DEFAULT_DERIVE_OPTIONS.secretNamespace,
     missingPassword,
     advertiseClusterIps: variables.CALICO_ADVERTISE_CLUSTER_IPS || null,

@@ -17,6 +17,7 @@ import { blockRoutes, deriveBlocks, isOwnAffinity, type OwnBlock } from './block
 import { deriveCommunities } from './communities.ts';
 import { ConditionTable } from './condition-table.ts';
 import { DeriveContext } from './context.ts';
+import { drainReason } from './drain.ts';
 import type { GenerationDecision } from './felix-generation.ts';
 import { InputWatch, Memo } from './memo.ts';
 import { addressesOf, NodeIndex } from './node-index.ts';
@@ -149,7 +150,8 @@ export class Deriver {
     if (this.#watchBlocks.changed(blocks)) this.#placeBlocks(blocks);
     this.#place(this.#services.changedPrefixes);
     this.#place(this.#peers.changedPrefixes);
-    const { resources } = context;
+    const { resources, ownNode, options } = context;
+    const drain = drainReason(ownNode, options.drainOn);
     this.#conditions.replace('resources', resources.conditions);
     return {
       revision: resources.revision,
@@ -167,6 +169,7 @@ export class Deriver {
       ),
       decision: DECISION,
       logLevel: deriveLogLevel(context),
+      ...(drain === null ? {} : { drain }),
       conditions: this.#conditions.list(),
     };
   }

@@ -4,6 +4,7 @@
  */
 
 import { DEFAULT_SECRET_NAMESPACE } from '../model/secret.ts';
+import type { DrainTrigger } from './drain.ts';
 import type { FelixGenerationOption } from './felix-generation.ts';
 
 export interface DeriveOptions {
@@ -24,6 +25,8 @@ export interface DeriveOptions {
   readonly kubernetesNodeName: string | null;
   /** The generation of Calico around this daemon. */
   readonly felixGeneration: FelixGenerationOption;
+  /** What of the own node counts as a wish to be drained, beside its annotation. */
+  readonly drainOn: readonly DrainTrigger[];
   readonly kernelBackend: 'netlink' | 'none';
   /** Main table of Linux. */
   readonly kernelTable: number;
@@ -39,6 +42,7 @@ export const DEFAULT_DERIVE_OPTIONS: DeriveOptions = {
   advertiseClusterIps: null,
   kubernetesNodeName: null,
   felixGeneration: 'auto',
+  drainOn: [],
   kernelBackend: 'netlink',
   kernelTable: 254,
   nextHopObjects: 'off',

@@ -30,7 +30,26 @@ export interface NodeResource {
   readonly wireguardIpv4: string | null;
   readonly wireguardIpv6: string | null;
   readonly podCidrs: readonly string[];
+  /** Absent: nothing of it. */
+  readonly upkeep?: NodeUpkeep;
 }
+
+/** That the node is to be taken out of use, by whatever says so. */
+export interface NodeUpkeep {
+  /** Annotation `peregrine.io/drain`: why, in words; null: not there. */
+  readonly annotation: string | null;
+  /** Cordoned: `spec.unschedulable` of a Kubernetes Node. */
+  readonly isUnschedulable: boolean;
+  readonly taints: readonly NodeTaint[];
+}
+
+export interface NodeTaint {
+  readonly key: string;
+  readonly value: string;
+  readonly effect: string;
+}
+
+export const DRAIN_ANNOTATION = 'peregrine.io/drain';
 
 const ipv4Interface = field((v) => parseInterfaceAddress(v, 'ipv4-unicast'), 'an IPv4 address or CIDR', null);
 const ipv6Interface = field((v) => parseInterfaceAddress(v, 'ipv6-unicast'), 'an IPv6 address or CIDR', null);
@@ -43,6 +62,21 @@ const asNumber = field(parseAsNumber, 'an AS number (1 to 4294967295, or "high.l
 const clusterId = field((v) => parseFamilyAddress(v, 'ipv4-unicast'), 'a cluster id in dotted-quad form', null);
 const podCidrs = list(field(parseCidr, 'a CIDR', undefined)).transform((all) => all.filter((one) => one !== undefined));
 
+const text = field((v) => (typeof v === 'string' ? v : null), 'a text', '');
+const drainAnnotation = field((v) => (typeof v === 'string' ? v : null), 'the reason in words', null);
+const unschedulable = field((v) => (typeof v === 'boolean' ? v : null), 'true or false', false);
+const taints = list(section({ key: text, value: text, effect: text }));
+
+/** Nothing at all for the many nodes that are in use, so that a change of it is one of the node. */
+function upkeepOf(
+  annotation: string | null,
+  isUnschedulable: boolean,
+  all: readonly NodeTaint[],
+): Pick<NodeResource, 'upkeep'> {
+  if (annotation === null && !isUnschedulable && all.length === 0) return {};
+  return { upkeep: { annotation, isUnschedulable, taints: all } };
+}
+
 const labels = z
   .record(z.string(), field(parseLabelValue, 'a label value (text)', ''))
   .nullish()
@@ -51,7 +85,7 @@ const labels = z
 const calicoNode: Shape<NodeResource> = {
   schema: z
     .object({
-      metadata: z.object({ name: requiredText, labels }),
+      metadata: z.object({ name: requiredText, labels, annotations: section({ [DRAIN_ANNOTATION]: drainAnnotation }) }),
       spec: section({
         bgp: section({
           ipv4Address: ipv4Interface,
@@ -75,11 +109,14 @@ const calicoNode: Shape<NodeResource> = {
         wireguardIpv4: spec.wireguard.interfaceIPv4Address,
         wireguardIpv6: spec.wireguard.interfaceIPv6Address,
         podCidrs: status.podCIDRs,
+        ...upkeepOf(metadata.annotations[DRAIN_ANNOTATION], false, []),
       }),
     ),
   dispensable: [
     'metadata.labels.*',
     'metadata.labels',
+    'metadata.annotations.*',
+    'metadata.annotations',
     'spec.bgp.*',
     'spec.bgp',
     'spec.wireguard.*',
@@ -118,9 +155,10 @@ const kubernetesNode: Shape<NodeResource> = {
           'projectcalico.org/RouteReflectorClusterID': clusterId,
           'projectcalico.org/IPv4WireguardInterfaceAddr': ipv4Address,
           'projectcalico.org/IPv6WireguardInterfaceAddr': ipv6Address,
+          [DRAIN_ANNOTATION]: drainAnnotation,
         }),
       }),
-      spec: section({ podCIDRs: podCidrs }),
+      spec: section({ podCIDRs: podCidrs, unschedulable, taints }),
     })
     .transform(({ metadata, spec }): NodeResource => {
       const { annotations } = metadata;
@@ -135,6 +173,7 @@ const kubernetesNode: Shape<NodeResource> = {
         wireguardIpv4: annotations['projectcalico.org/IPv4WireguardInterfaceAddr'],
         wireguardIpv6: annotations['projectcalico.org/IPv6WireguardInterfaceAddr'],
         podCidrs: spec.podCIDRs,
+        ...upkeepOf(annotations[DRAIN_ANNOTATION], spec.unschedulable, spec.taints),
       };
     }),
   dispensable: [
@@ -143,6 +182,10 @@ const kubernetesNode: Shape<NodeResource> = {
     'metadata.annotations.*',
     'metadata.annotations',
     'spec.podCIDRs.*',
+    'spec.taints.*.*',
+    'spec.taints.*',
+    'spec.taints',
+    'spec.unschedulable',
     'spec',
   ],
 };

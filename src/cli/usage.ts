@@ -90,7 +90,7 @@ Environment with --node, as calico-node has it: CALICO_ROUTER_ID, NAMESPACE, USE
 CALICO_ADVERTISE_CLUSTER_IPS, CALICO_ENDPOINT_STATUS_PATH_PREFIX, BGP_LOGSEVERITYSCREEN. Our own:
 PEREGRINE_FELIX_GENERATION (auto, 3.28 to 3.33: docs/felix-generation.md), PEREGRINE_MISSING_PASSWORD
 (unauthenticated, withhold: docs/differences.md), PEREGRINE_NEXT_HOP_OBJECTS (off, auto:
-docs/adr/0009-next-hop-objects.md).
+docs/adr/0009-next-hop-objects.md), PEREGRINE_DRAIN_ON (cordon, taint:KEY: docs/maintenance.md).
 
 Signals of a running daemon: SIGHUP reads the configuration again, SIGUSR1 writes what is known to the log, SIGUSR2
 drains, and the next one undrains. SIGTERM ends the process without telling the peers, so that graceful restart keeps

@@ -29,6 +29,8 @@ export interface FeedOptions {
   readonly node: string;
   /** USE_POD_CIDR: pod CIDRs take the place of BlockAffinities. */
   readonly usePodCidr: boolean;
+  /** PEREGRINE_DRAIN_ON: whether the own node is cordoned or tainted is in its spec. */
+  readonly readsNodeSpec?: boolean;
   /** CALICO_API_GROUP; null: discovered. */
   readonly group: targets.CalicoGroup | null;
   /** Where Secrets with passwords are. */
@@ -81,7 +83,10 @@ export class Feeds {
     this.#isGroupKnown = options.group !== null || options.isSupplement;
     if (options.isSupplement) return;
     const essential = { isEssential: true, isCalico: true, isOnDemand: false };
-    this.#add('Node', () => targets.nodesTarget(options.usePodCidr), { ...essential, isCalico: false });
+    this.#add('Node', () => targets.nodesTarget(options.usePodCidr || options.readsNodeSpec === true), {
+      ...essential,
+      isCalico: false,
+    });
     for (const kind of CALICO_KINDS) this.#add(kind, () => targets.calicoTarget(kind, this.#group), essential);
     const information = { ...essential, isEssential: false };
     this.#add('ClusterInformation', () => targets.clusterInformationTarget(this.#group), information);

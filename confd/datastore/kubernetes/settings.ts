@@ -127,6 +127,7 @@ export function readKubernetesSettings(
       isSupplement,
       node,
       usePodCidr,
+      ...((environment.PEREGRINE_DRAIN_ON ?? '') === '' ? {} : { readsNodeSpec: true }),
       group: groupOfSetting((environment.CALICO_API_GROUP ?? '').trim()),
       secretNamespace: environment.NAMESPACE || DEFAULT_SECRET_NAMESPACE,
       advertisesClusterIps: (environment.CALICO_ADVERTISE_CLUSTER_IPS ?? '') !== '',

@@ -80,8 +80,9 @@ function target(kind: ObjectKind, groupVersion: string, parts: Partial<WatchTarg
   };
 }
 
-export function nodesTarget(usePodCidr: boolean): WatchTarget {
-  return target('Node', 'v1', { isMetadataOnly: !usePodCidr });
+/** @param readsSpec pod CIDRs, taints and whether it is cordoned are wanted as well */
+export function nodesTarget(readsSpec: boolean): WatchTarget {
+  return target('Node', 'v1', { isMetadataOnly: !readsSpec });
 }
 
 export type CalicoKind = 'BGPConfiguration' | 'BGPPeer' | 'BGPFilter' | 'IPPool';
