@@ -2,11 +2,11 @@
 
 import { describe, expect, test } from 'vitest';
 import type { PathAttributes } from '../bgp/wire/path-attributes.ts';
-import { explainExport } from './export-explain.ts';
+import { EXPLAINED_REASONS, explainExport } from './export-explain.ts';
 import type { ExportSettings } from './export-rules.ts';
 import { CLUSTER, ExportBench, LOCAL_AS } from './export-test-support.ts';
 import { compiled, only, type TestRoute } from './policy/test-support.ts';
-import { NOT_ADVERTISED_LEARNED_FROM_PEER } from './reason.ts';
+import { NOT_ADVERTISED_LEARNED_FROM_PEER, NOT_ADVERTISED_REASON_NAMES } from './reason.ts';
 
 const ROUTE: TestRoute = {
   prefix: '198.51.100.0/24',
@@ -113,4 +113,24 @@ test('explaining leaves no attribute set behind', () => {
 
   bench.sets.sweep(1000);
   expect(bench.sets.count).toBe(before);
+});
+
+test('every reason has its rule', () => {
+  expect([0, ...EXPLAINED_REASONS].sort((x, y) => x - y)).toEqual(
+    NOT_ADVERTISED_REASON_NAMES.map((_, reason) => reason),
+  );
+});
+
+test('a service address while the speaker is drained', () => {
+  const bench = new ExportBench();
+  const row = bench.addPath({ prefix: '198.51.100.0/24', source: 'static' });
+  const context = bench.group();
+  const { rules } = explainExport(
+    bench,
+    context,
+    row,
+    NOT_ADVERTISED_REASON_NAMES.indexOf('this node is drained, and others have the address too'),
+  );
+  const refused = rules.filter(({ verdict }) => verdict === 'refused').map(({ rule }) => rule);
+  expect(refused).toEqual(['a service address is not told while the speaker is drained']);
 });

@@ -11,6 +11,7 @@ import {
   ADVERTISED,
   NOT_ADVERTISED_BLACKHOLE,
   NOT_ADVERTISED_CLUSTER_LOOP,
+  NOT_ADVERTISED_DRAINED,
   NOT_ADVERTISED_IBGP_TO_IBGP,
   NOT_ADVERTISED_LEARNED_FROM_PEER,
   NOT_ADVERTISED_LLGR_STALE,
@@ -30,8 +31,8 @@ interface ExportRule {
   readonly refusal: NotAdvertisedReason;
   readonly rule: string;
   readonly reference: string;
-  /** Which paths it is asked about: all, those learned by BGP, and of these towards external or internal peers. */
-  readonly scope: 'all' | 'bgp' | 'external' | 'internal';
+  /** Which paths it is asked about: all, our own, those learned by BGP, and of these towards external or internal peers. */
+  readonly scope: 'all' | 'own' | 'bgp' | 'external' | 'internal';
 }
 
 /** In the order of ExportContext. */
@@ -47,6 +48,12 @@ const RULES: readonly ExportRule[] = [
     rule: 'only paths that may be selected are told',
     reference: 'RFC 4271 9.1.3',
     scope: 'all',
+  },
+  {
+    refusal: NOT_ADVERTISED_DRAINED,
+    rule: 'a service address is not told while the speaker is drained',
+    reference: '',
+    scope: 'own',
   },
   { refusal: NOT_ADVERTISED_NO_ADVERTISE, rule: 'NO_ADVERTISE is told nobody', reference: 'RFC 1997', scope: 'bgp' },
   {
@@ -101,6 +108,9 @@ const RULES: readonly ExportRule[] = [
   },
 ];
 
+/** Reasons that have a rule here, for the test that none is forgotten. */
+export const EXPLAINED_REASONS: readonly NotAdvertisedReason[] = RULES.map(({ refusal }) => refusal);
+
 export type RuleVerdict = 'passed' | 'refused' | 'not-applicable' | 'not-reached';
 
 export interface ExplainedRule {
@@ -130,12 +140,11 @@ export function explainExport(
 ): ExportExplanation {
   const { settings } = context;
   const set = tables.paths[settings.family].rowEffective[row];
-  const isFromBgp = set !== 0 && tables.sets.source[set] === SOURCE_BGP;
+  const isOwn = set !== 0 && tables.sets.source[set] !== SOURCE_BGP;
   const at = RULES.findIndex(({ refusal }) => refusal === reason);
   const policyAt = RULES.findIndex(({ refusal }) => refusal === NOT_ADVERTISED_POLICY);
   const rules = RULES.map(({ rule, reference, scope }, index): ExplainedRule => {
-    const applies =
-      scope === 'all' || (isFromBgp && (scope === 'bgp' || (scope === 'internal') === settings.isInternal));
+    const applies = isAsked(scope, isOwn, settings.isInternal);
     if (index === at) return { rule, reference, verdict: 'refused' };
     if (reason !== ADVERTISED && index > at) return { rule, reference, verdict: 'not-reached' };
     return { rule, reference, verdict: applies ? 'passed' : 'not-applicable' };
@@ -151,4 +160,10 @@ export function explainExport(
     policy = explainPolicy(settings.policy, context.evaluation);
   }
   return { reason: NOT_ADVERTISED_REASON_NAMES[reason], isTold: reason === ADVERTISED, rules, policy };
+}
+
+function isAsked(scope: ExportRule['scope'], isOwn: boolean, isInternal: boolean): boolean {
+  if (scope === 'all') return true;
+  if (isOwn) return scope === 'own';
+  return scope === 'bgp' || scope === (isInternal ? 'internal' : 'external');
 }

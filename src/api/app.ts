@@ -18,6 +18,7 @@ import type { Log } from '../log/log.ts';
 import { admit, type Entrance } from './gate.ts';
 import { type Items, ndjsonStream, Page } from './items.ts';
 import { isRefusal, PROBLEM_TYPE, problemOf } from './refusal.ts';
+import { requesterOf } from './requester.ts';
 import { type ApiRoute, fastifyPath } from './route.ts';
 import type { ApiSource } from './source.ts';
 
@@ -69,7 +70,7 @@ export function createApp(
   app.removeContentTypeParser('text/plain');
   const paths = knownPaths(routes);
   app.setNotFoundHandler((request, reply) => refuseUnknown(paths, request, reply));
-  for (const route of routes) addRoute(app, source, route, entranceOf);
+  for (const route of routes) addRoute(app, source, route, log, entranceOf);
   return app;
 }
 
@@ -77,6 +78,7 @@ function addRoute(
   app: FastifyInstance,
   source: ApiSource,
   route: ApiRoute,
+  log: Log,
   entranceOf: (request: IncomingMessage) => Entrance,
 ): void {
   const access = route.access === undefined ? (route.method === 'GET' ? 'read' : 'write') : route.access;
@@ -105,6 +107,10 @@ function addRoute(
         query: request.query as Record<string, never>,
         body: (request.body ?? {}) as Record<string, never>,
       };
+      if (access === 'write') {
+        const { method, url } = request;
+        log.info('API_ACTION', { method, url, from: requesterOf(entranceOf(request.raw), request.raw) }, route.summary);
+      }
       const answer: unknown = await route.handle(call, reply, request);
       if (isRefusal(answer)) return sendProblem(reply, answer.status, answer.refused);
       if (answer instanceof Page) return sendPage(request, reply, answer);

@@ -56,7 +56,7 @@ export interface EventRequest extends RouteFilter {
 
 export interface ApiSource {
   status(): StatusView;
-  peers(): readonly PeerView[];
+  peers(): Items<PeerView>;
   peer(name: string): View<'PeerDetail'> | ApiRefusal;
   routes(filter: RouteFilter): Listed<RouteView>;
   /** Adj-RIB-In before policy, after it, and Adj-RIB-Out. */

@@ -82,7 +82,7 @@ export class SpeakerApi implements ApiSource {
   }
 
   status = () => this.#speaker.views.status();
-  peers = () => this.#speaker.views.peers();
+  peers = () => this.#speaker.views.peerList();
   peer = (name: string) => this.#speaker.views.peer(name);
 
   routes(filter: RouteFilter): Listed<RouteView> {

@@ -332,6 +332,7 @@ export class Speaker implements PeerHost, OriginHost {
     this.drains.peerRemoved(replaced);
     driver.configure(session);
     this.drivers.set(session.name, driver);
+    this.log.setPeerLevel(session.name, driver.logLevel);
     this.drains.peerAdded(driver);
     core.rib.updatePeer(driver.ribIndex, policy);
     regroup.push(driver);
@@ -351,6 +352,7 @@ export class Speaker implements PeerHost, OriginHost {
       driver.dispatch({ type: 'stop', cause: 'configuration-change', text: null, silent: false });
       driver.dispose();
       this.drivers.delete(peer.session.name);
+      this.log.setPeerLevel(peer.session.name, null);
       core.removePeer(driver);
       this.#addPeer(core, peer);
       return;

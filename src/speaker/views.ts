@@ -88,6 +88,16 @@ export class SpeakerViews {
       .map((driver) => this.#peer(driver));
   }
 
+  /** The same, made as they are asked for. */
+  *peerList(): Generator<PeerView> {
+    const names = [...this.#speaker.drivers.keys()].sort();
+    for (const name of names) {
+      // Time passes between items: the peer may be gone by now.
+      const driver = this.#speaker.drivers.get(name);
+      if (driver !== undefined) yield this.#peer(driver);
+    }
+  }
+
   peer(name: string): View<'PeerDetail'> | ApiRefusal {
     const driver = this.#speaker.drivers.get(name);
     if (driver === undefined) return noPeer(name, this.#speaker);

@@ -18,6 +18,8 @@ const QUIET: PeerCircumstances = {
   config: CONFIG,
   state: 'Active',
   isDisabled: false,
+  isDrained: false,
+  isHeldByBfd: false,
   session: null,
   lastError: null,
   lastDialFailure: null,
@@ -44,6 +46,8 @@ const received = (code: number, subcode: number) => ended('notification-received
 describe('down', () => {
   test.each<[string, Partial<PeerCircumstances>, RegExp]>([
     ['by hand', { isDisabled: true }, /disabled by hand.*peregrine peer tor enable/],
+    ['drained', { isDrained: true }, /it is drained.*peregrine peer tor undrain/],
+    ['strict BFD', { isHeldByBfd: true }, /waits for BFD.*show bfd/],
     ['by configuration', withConfig({ enabled: false }), /disabled by the configuration/],
     ['port closed', dial('ECONNREFUSED'), /port closed: nothing listens on 192.0.2.1 port 179/],
     ['no answer', dial('ETIMEDOUT'), /packet filter.*password or TTL/],

@@ -19,6 +19,9 @@ export interface PeerCircumstances {
   readonly config: SessionConfig;
   readonly state: FsmState;
   readonly isDisabled: boolean;
+  readonly isDrained: boolean;
+  /** Strict BFD: the session waits until BFD is up. */
+  readonly isHeldByBfd: boolean;
   readonly session: NegotiatedSession | null;
   readonly lastError: PeerError | null;
   readonly lastDialFailure: { readonly code: string; readonly message: string } | null;
@@ -45,9 +48,12 @@ const info = (what: string, hint: string): Finding => ({ severity: 'info', what,
 
 export function peerFindings(peer: PeerCircumstances): Finding[] {
   if (peer.session !== null) return [...established(peer, peer.session)];
-  const { config, isDisabled } = peer;
+  const { config, isDisabled, isDrained, isHeldByBfd } = peer;
   if (isDisabled) return [error('it was disabled by hand', `peregrine peer ${config.name} enable`)];
   if (!config.enabled) return [error('it is disabled by the configuration', 'enabled: true')];
+  if (isDrained) return [error('it is drained', `peregrine undrain, or peregrine peer ${config.name} undrain`)];
+  if (isHeldByBfd)
+    return [error('it waits for BFD to come up (strict)', 'peregrine show bfd; is BFD running on the peer?')];
   return [...ownPlace(peer), ...drops(peer), ...errors(peer), ...waiting(peer), ...strangers(peer)];
 }
 
@@ -114,7 +120,7 @@ function* errors({ config, lastError, lastDialFailure }: PeerCircumstances): Gen
   if (lastError === null || lastError.reason.kind === 'connection-failed') return;
   const { reason } = lastError;
   if (reason.kind === 'administrative' && reason.cause === 'bfd-down') {
-    yield error('BFD says that the path to the peer is broken', 'look at the link and at the peer; show peers has BFD');
+    yield error('BFD says that the path to the peer is broken', 'look at the link and at the peer: peregrine show bfd');
     return;
   }
   const who =

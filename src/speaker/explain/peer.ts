@@ -49,6 +49,8 @@ function circumstancesOf(speaker: Speaker, driver: PeerDriver, drops: TcpDrops |
     config,
     state: driver.fsmState,
     isDisabled: driver.isDisabled,
+    isDrained: driver.isDrained,
+    isHeldByBfd: driver.state.isHeldByBfd,
     session: driver.session,
     lastError: driver.lastError,
     lastDialFailure: driver.lastDialFailure,
