@@ -423,6 +423,7 @@ test('whatever is received, a session always has something to do next, and Up on
   fc.assert(
     fc.property(fc.array(fc.tuple(packets, fc.integer({ min: 0, max: 3000 }))), (events) => {
       const probe = new Probe();
+      let known = { snapshot: '', version: -1 };
       let now = 0;
       for (const [received, waitMs] of events) {
         now += waitMs;
@@ -433,6 +434,9 @@ test('whatever is received, a session always has something to do next, and Up on
         if (before === 'Down') expect(probe.session.state === 'Up').toBe(received.state === 'Init');
         for (const sent of probe.sent) expect(sent.poll && sent.final).toBe(false);
         if (received.poll) expect(probe.last.final).toBe(true);
+        const snapshot = JSON.stringify(probe.session.snapshot());
+        if (snapshot !== known.snapshot) expect(probe.session.version).not.toBe(known.version);
+        known = { snapshot, version: probe.session.version };
         probe.sent.length = 0;
       }
     }),

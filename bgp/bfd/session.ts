@@ -110,6 +110,8 @@ export class BfdSession {
   remoteDemand = false;
   remoteControlPlaneIndependent = false;
   polling = false;
+  /** Another number whenever the snapshot is another one: most packets change nothing. */
+  version = 0;
   readonly #port: BfdPort;
   #wanted: BfdTimers;
   /** What packets say. */
@@ -196,6 +198,7 @@ export class BfdSession {
   /** A packet that belongs to this session (section 6.8.6, from where the session is known). */
   receive(packet: BfdPacket, nowMs: number): void {
     const isOtherIncarnation = this.remoteDiscriminator !== 0 && packet.myDiscriminator !== this.remoteDiscriminator;
+    if (this.#isNews(packet)) this.version++;
     this.remoteDiscriminator = packet.myDiscriminator;
     this.remoteState = packet.state;
     this.remoteDiagnostic = packet.diagnostic;
@@ -212,6 +215,19 @@ export class BfdSession {
     // One packet says both: the answer to a Poll and the new state.
     if (packet.poll || isChanged) this.#transmit(packet.poll, nowMs);
     else this.#schedule(nowMs);
+  }
+
+  #isNews(packet: BfdPacket): boolean {
+    return (
+      this.remoteDiscriminator !== packet.myDiscriminator ||
+      this.remoteState !== packet.state ||
+      this.remoteDiagnostic !== packet.diagnostic ||
+      this.remoteDemand !== packet.demand ||
+      this.remoteControlPlaneIndependent !== packet.controlPlaneIndependent ||
+      this.remoteMinRx !== packet.requiredMinRxMicroseconds ||
+      this.remoteMinTx !== packet.desiredMinTxMicroseconds ||
+      this.remoteDetectMultiplier !== packet.detectMultiplier
+    );
   }
 
   /** Does what is due by now. */
@@ -231,6 +247,7 @@ export class BfdSession {
 
   /** Other timers for the session that runs (section 6.8.3). */
   setTimers(timers: BfdTimers, nowMs: number): void {
+    this.version++;
     this.#wanted = timers;
     this.#applyTimers();
     this.#setDetection();
@@ -281,6 +298,7 @@ export class BfdSession {
   }
 
   #enter(to: BfdState, diagnostic: number, reason: BfdCause): true {
+    this.version++;
     const from = this.state;
     const isLoss = reason === 'detection-time-expired' && this.#resumed?.isSameLife === true;
     const cause = this.#resumed !== null && from === 'Up' && !isLoss ? 'not-resumed' : reason;
@@ -317,6 +335,7 @@ export class BfdSession {
       this.#pollAgain = false;
       return;
     }
+    this.version++;
     this.polling = false;
     this.#desiredMinTxInForce = this.#desiredMinTx;
     this.#requiredMinRxInForce = this.#requiredMinRx;
@@ -324,6 +343,7 @@ export class BfdSession {
 
   /** Section 6.8.1: what was learned from the peer goes when nothing came for the Detection Time. */
   #forgetPeer(): void {
+    this.version++;
     this.remoteDiscriminator = 0;
     this.remoteState = 'Down';
     this.remoteDemand = false;

@@ -77,8 +77,8 @@ class EngineSession {
   readonly refusalTold = new Map<Refusal, number>();
   /** Says AdminDown until then; infinite: lives. */
   endsAtMs = Number.POSITIVE_INFINITY;
-  /** Values that were told last, so that changes of timers are told too. */
-  told = '';
+  /** Of the values that were told last. */
+  readonly told = { version: -1 };
 
   constructor(spec: BfdSpec, machine: BfdSession) {
     this.spec = spec;
@@ -333,17 +333,10 @@ export class BfdEngine {
   }
 
   /** Values that views show and that another thread would need, when they are other ones than before. */
-  #tellValues(session: EngineSession): void {
-    const { machine } = session;
-    const { localDiscriminator, remoteDiscriminator, remoteMinRx, remoteMinTx, remoteDetectMultiplier } = machine;
-    const { remoteState, remoteDiagnostic, detectionTimeMicroseconds, transmitIntervalMicroseconds } = machine;
-    const flags = `${machine.polling}${machine.remoteDemand}${machine.remoteControlPlaneIndependent}`;
-    const remote = `${remoteState} ${remoteDiagnostic} ${remoteDiscriminator} ${remoteMinRx} ${remoteMinTx}`;
-    const timing = `${remoteDetectMultiplier} ${detectionTimeMicroseconds} ${transmitIntervalMicroseconds}`;
-    const values = `${machine.state} ${localDiscriminator} ${remote} ${timing} ${flags}`;
-    if (values === session.told) return;
-    session.told = values;
-    this.#events.changed(session.spec.key, null, machine.snapshot());
+  #tellValues({ spec, machine, told }: EngineSession): void {
+    if (machine.version === told.version) return;
+    told.version = machine.version;
+    this.#events.changed(spec.key, null, machine.snapshot());
   }
 }
 

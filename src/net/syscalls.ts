@@ -34,6 +34,8 @@ export interface Syscalls {
   close(descriptor: number): number;
   /** Index of an interface, 0 when there is none of this name. */
   interfaceIndex(name: string): number;
+  /** The scheduling policy of this thread; `parameters` is a struct sched_param. */
+  setScheduler(policy: number, parameters: Uint8Array): number;
   /** Enters the network namespace that the descriptor stands for (this thread only). */
   setns(descriptor: number): number;
   /** Address in memory of a buffer that V8 does not move (64 octets or more). */
@@ -92,6 +94,7 @@ function loadSyscalls(): Syscalls {
   const recvmmsg = libc.func('int recvmmsg(int, void *, uint, int, void *)');
   const close = libc.func('int close(int)');
   const ifNameToIndex = libc.func('uint if_nametoindex(const char *)');
+  const schedSetscheduler = libc.func('int sched_setscheduler(int, int, const void *)');
   const setns = libc.func('int setns(int, int)');
   const checked = (result: number): number => (result < 0 ? -koffi.errno() : result);
   const lengthCell = new Uint32Array(1);
@@ -127,6 +130,7 @@ function loadSyscalls(): Syscalls {
     },
     close: (descriptor) => checked(close(descriptor)),
     interfaceIndex: (name) => ifNameToIndex(name),
+    setScheduler: (policy, parameters) => checked(schedSetscheduler(0, policy, parameters)),
     setns: (descriptor) => checked(setns(descriptor, CLONE_NEWNET)),
     memoryAddress: (octets) => koffi.address(octets),
     poll: (descriptor, event, ready) =>

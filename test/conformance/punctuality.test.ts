@@ -3,31 +3,41 @@
  * hold time there is, beside one peer that loads 300,000 prefixes as fast as the socket takes them and then withdraws
  * all of them by closing, and beside a hundred that send all they have at once. The neighbours here close nothing by
  * themselves: what is judged is what the daemon sent.
+ *
+ * So do BFD packets (RFC 5880 6.8.7), sixty times as often: a second daemon watches the first one at 50 ms x 3, and is
+ * watched by it. PEREGRINE_PUNCTUALITY_PREFIXES=1000000 is the long form.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { LocalDaemon } from '../support/local-daemon.ts';
-import { loopbackAddress } from '../support/loopback.ts';
+import { LOOPBACK_PORT, loopbackAddress } from '../support/loopback.ts';
 import { KEEPALIVE, UPDATE } from '../support/raw-speaker.ts';
 import { SocketSpeaker } from '../support/socket-speaker.ts';
 import { manyRoutes } from '../support/update-octets.ts';
 import { waitUntil } from '../support/wait-for.ts';
 
 const OUR_AS = 64_999;
-const PREFIXES = 300_000;
+const PREFIXES = Number(process.env.PEREGRINE_PUNCTUALITY_PREFIXES ?? 300_000);
 /** As a full table has them: five to fifteen prefixes an attribute set. */
 const PREFIXES_PER_UPDATE = 6;
 const HOLD_TIME_SECONDS = 3;
 const DEADLINE_MS = 60_000;
-const [DAEMON, FULL, QUIET, HEARING] = [1, 2, 3, 4].map(loopbackAddress);
+const [DAEMON, FULL, QUIET, HEARING, WATCHING] = [1, 2, 3, 4, 5].map(loopbackAddress);
+const BFD_INTERVAL_MS = 50;
+const BFD_MULTIPLIER = 3;
 const CROWD = 100;
 const PREFIXES_OF_EACH = 20_000;
 /** Long enough for what a hundred peers send to wait in the kernel, so that it is there all at once. */
 const FREEZE_MS = 50;
 
 let daemon: LocalDaemon;
-afterEach(() => daemon.stop());
+let other: LocalDaemon | null = null;
+afterEach(async () => {
+  await daemon.stop();
+  await other?.stop();
+  other = null;
+});
 
 const peer = (name: string, address: string, as: number, more: object = {}) => ({
   ...{ name, address, as, passive: true, holdTimeSeconds: HOLD_TIME_SECONDS },
@@ -150,4 +160,67 @@ test('and through a hundred peers that send 20,000 prefixes each at the same mom
   // RFC 4271 4.4: KEEPALIVEs go out every third of the hold time; a longer turn than that would miss one.
   expect(eventLoopDelay.maxMs).toBeLessThan((HOLD_TIME_SECONDS * 1000) / 3);
   for (const speaker of [...speakers, quiet.speaker]) speaker.close();
+});
+
+test('BFD at 50 ms x 3 is never late while they come and go, and then notices a silent peer in time', async () => {
+  const bfd = { minTxMs: BFD_INTERVAL_MS, minRxMs: BFD_INTERVAL_MS, multiplier: BFD_MULTIPLIER };
+  const watched = { name: 'daemon', address: DAEMON, localAddress: WATCHING, as: OUR_AS, port: LOOPBACK_PORT, bfd };
+  other = await LocalDaemon.start(WATCHING, { routerId: WATCHING, as: 65_005, peers: [watched] });
+  daemon = await LocalDaemon.start(DAEMON, {
+    routerId: DAEMON,
+    as: OUR_AS,
+    peers: [
+      peer('full', FULL, 65_001, { holdTimeSeconds: 90, export: 'reject-all' }),
+      peer('watching', WATCHING, 65_005, { localAddress: DAEMON, bfd, export: 'reject-all' }),
+    ],
+  });
+  const sessions = [
+    { watcher: daemon, name: 'watching' },
+    { watcher: other, name: 'daemon' },
+  ];
+  for (const { watcher, name } of sessions) {
+    await waitUntil(
+      `${name} is watched at the full rate`,
+      DEADLINE_MS,
+      () => watcher.peer(name),
+      ({ state, bfd: view }) =>
+        state === 'Established' && view?.state === 'Up' && view.detectionTimeMs === BFD_INTERVAL_MS * BFD_MULTIPLIER,
+    );
+  }
+
+  const full = await SocketSpeaker.establish({ localAddress: FULL, address: DAEMON, as: 65_001 });
+  const octets = manyRoutes({ as: 65_001, nextHop: FULL, prefixes: PREFIXES, perUpdate: PREFIXES_PER_UPDATE });
+  const tableSize = (paths: number, what: string) =>
+    waitUntil(
+      what,
+      DEADLINE_MS,
+      () => daemon.status(),
+      ({ tables }) => tables['ipv4-unicast'].paths === paths,
+    );
+  const startMs = performance.now();
+  await full.sendAll(octets);
+  await tableSize(PREFIXES, 'everything is in');
+  const loadMs = performance.now() - startMs;
+  full.close();
+  await tableSize(0, 'everything is out again');
+  for (const { watcher, name } of sessions) {
+    const { bfd: view, sessionsEstablished } = await watcher.peer(name);
+    expect({ name, timesUp: view?.timesUp, lastDown: view?.lastDown, sessionsEstablished }).toEqual({
+      ...{ name, timesUp: 1, lastDown: null, sessionsEstablished: 1 },
+    });
+  }
+
+  const silentAtMs = Date.now();
+  other.process.freeze();
+  const isDown = () => daemon.log().find(({ msgid }) => msgid === 'BFD_DOWN');
+  const down = await waitUntil('the silence is noticed', DEADLINE_MS, isDown, (line) => line !== undefined);
+  const detectedMs = Date.parse(String(down?.time)) - silentAtMs;
+  other.process.thaw();
+  const { eventLoopDelay } = await daemon.status();
+  process.stdout.write(
+    `BFD at ${BFD_INTERVAL_MS} ms x ${BFD_MULTIPLIER} through ${PREFIXES} prefixes in ${loadMs.toFixed(0)} ms (event loop ` +
+      `delay max ${eventLoopDelay.maxMs.toFixed(1)} ms): never down; a silent peer was noticed after ${detectedMs} ms\n`,
+  );
+  // Counted from its last packet, which was sent up to an interval before.
+  expect(detectedMs).toBeGreaterThan(BFD_INTERVAL_MS * (BFD_MULTIPLIER - 1) - 10);
 });
