@@ -5,6 +5,7 @@
 
 import type { DownKind } from '../../bgp/fsm/reason.ts';
 import { notificationText } from '../bird-socket/error-text.ts';
+import { boundedStderr } from '../log/bounded-output.ts';
 import type { Log, LogLevel } from '../log/log.ts';
 
 const RANKS: { readonly [L in LogLevel]: number } = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -58,17 +59,20 @@ function details(fields: Fields): string {
 }
 
 /** A log that writes to stderr as `bird -d` does. */
-export function createBirdLog(
-  level: LogLevel,
-  write: (text: string) => void = (text) => void process.stderr.write(text),
-): Log {
+export function createBirdLog(level: LogLevel, write: ((text: string) => void) | null = null): Log {
+  const output =
+    write === null
+      ? boundedStderr((count) => log(RANKS.warn, 'LOG_DROPPED', { lines: count }, 'log lines were dropped'))
+      : null;
   let lowest = RANKS[level];
   const peers = new Map<string, number>();
   const log = (rank: number, msgid: string, fields: object, message: string): void => {
     const peer = peers.size === 0 ? undefined : peers.get(String(Reflect.get(fields, 'peer')));
     if (rank < (peer ?? lowest)) return;
     const lines = birdLines(msgid, fields as Fields, message);
-    write(lines.map((line) => `bird: ${line}\n`).join(''));
+    const text = lines.map((line) => `bird: ${line}\n`).join('');
+    if (write !== null) write(text);
+    else output?.write(text);
   };
   return {
     debug: (msgid, fields, message) => log(RANKS.debug, msgid, fields, message),
@@ -81,6 +85,9 @@ export function createBirdLog(
     setPeerLevel: (peer, next) => {
       if (next === null) peers.delete(peer);
       else peers.set(peer, RANKS[next]);
+    },
+    get droppedLines() {
+      return output?.dropped ?? 0;
     },
   };
 }

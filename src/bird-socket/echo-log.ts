@@ -23,6 +23,10 @@ export class EchoLog implements Log {
     this.#isPinned = isPinned;
   }
 
+  get droppedLines(): number {
+    return this.#inner.droppedLines;
+  }
+
   listen(listener: EchoListener): void {
     this.#listeners.add(listener);
   }

@@ -104,6 +104,14 @@ export function formatStatus(status: StatusView): string {
       'memory',
       `${formatOctets(memory.rssOctets)} resident, ${formatOctets(memory.heapOctets)} heap, ${formatOctets(memory.externalOctets)} arrays and buffers`,
     ],
+    ...(status.log.droppedLines === 0
+      ? []
+      : [
+          ['log', `${formatCount(status.log.droppedLines, 'line')} dropped: stderr was blocked or full`] as [
+            string,
+            string,
+          ],
+        ]),
     ...status.conditions.map((c, index): [string, string] => [
       index === 0 ? 'refused' : '',
       `${c.severity}: ${c.resource}${c.field === '' ? '' : ` ${c.field}`}: ${c.message}`,

@@ -4,6 +4,7 @@
  */
 
 import { pino } from 'pino';
+import { BoundedOutput, boundedStderr } from './bounded-output.ts';
 
 /** From the most to the least that is said. */
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -17,6 +18,8 @@ export interface Log {
   setLevel(level: LogLevel): void;
   /** How much is logged about one peer (lines with its name in `peer`), whatever the level is; null: as of everything. */
   setPeerLevel(peer: string, level: LogLevel | null): void;
+  /** Lines that could not be written, because stderr was blocked or full. */
+  readonly droppedLines: number;
 }
 
 /** The JSON line as text for people: time, level, identifier, message, remaining fields. */
@@ -34,7 +37,9 @@ export function prettyLine(line: string): string {
 export function createLog(level: LogLevel, isTerminal: boolean = process.stderr.isTTY === true): Log {
   const destination = isTerminal
     ? { write: (line: string) => void process.stderr.write(prettyLine(line)) }
-    : pino.destination({ dest: 2, sync: false, minLength: 0 });
+    : boundedStderr((lines) => {
+        log.warn('LOG_DROPPED', { lines }, 'log lines were dropped because stderr was blocked or full');
+      });
   const logger = pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (name) => ({ level: name }) } },
     destination,
@@ -49,7 +54,7 @@ export function createLog(level: LogLevel, isTerminal: boolean = process.stderr.
       if (own === undefined) logger[at]({ msgid, ...fields }, message);
       else if (LEVELS.indexOf(at) >= LEVELS.indexOf(own)) verbose[at]({ msgid, ...fields }, message);
     };
-  return {
+  const log: Log = {
     debug: write('debug'),
     info: write('info'),
     warn: write('warn'),
@@ -61,7 +66,11 @@ export function createLog(level: LogLevel, isTerminal: boolean = process.stderr.
       if (next === null) peerLevels.delete(peer);
       else peerLevels.set(peer, next);
     },
+    get droppedLines() {
+      return destination instanceof BoundedOutput ? destination.dropped : 0;
+    },
   };
+  return log;
 }
 
 /** A log that keeps nothing, for tests and offline commands. */
@@ -72,4 +81,5 @@ export const SILENT_LOG: Log = {
   error() {},
   setLevel() {},
   setPeerLevel() {},
+  droppedLines: 0,
 };

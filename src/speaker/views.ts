@@ -76,6 +76,7 @@ export class SpeakerViews {
         maxMs: ms(this.#delay.max),
       },
       memory: { rssOctets: memory.rss, heapOctets: memory.heapUsed, externalOctets: memory.external },
+      log: { droppedLines: speaker.log.droppedLines },
       recovery: recoveryView(speaker.recovery()),
       drain: drainView(speaker.drains.node),
       conditions: [...speaker.desiredConditions, ...failures],

@@ -22,6 +22,7 @@ export const Status = z.object({
   kernel: z.object({ backend: z.string(), installed: Count, failed: Count, stale: Count }),
   eventLoopDelay: z.object({ p50Ms: z.number(), p99Ms: z.number(), maxMs: z.number() }),
   memory: z.object({ rssOctets: Count, heapOctets: Count, externalOctets: Count }),
+  log: z.object({ droppedLines: Count.describe('because stderr was blocked or full') }),
   recovery: Recovery.nullable().describe('null: not started yet'),
   drain: Drain.nullable().describe('null: not drained'),
   conditions: z.array(Condition),
