@@ -97,6 +97,8 @@ export class Speaker implements PeerHost, OriginHost {
   #byAddress: Map<string, PeerDriver[]> | null = null;
   /** Peers that the state which is being applied has made or changed. */
   readonly #mayStart = new Set<string>();
+  /** The shutdown has begun: a configuration that is just being applied must not open anything again. */
+  #isOver = false;
   /** States are applied one after the other. */
   #applying: Promise<unknown> = Promise.resolve();
 
@@ -188,7 +190,7 @@ export class Speaker implements PeerHost, OriginHost {
 
   async #applyAll(desired: DesiredState, changedAtMs: number | null = null): Promise<void> {
     const { core, running } = this;
-    if (core === null || running === null) return;
+    if (core === null || running === null || this.#isOver) return;
     const isFirst = running.revision === '';
     const changes = diff(running, desired);
     const regroup: PeerDriver[] = [];
@@ -215,6 +217,7 @@ export class Speaker implements PeerHost, OriginHost {
     if (!this.#loadedAt.has(desired)) this.#loadedAt.set(desired, this.clock.wallMs());
     this.log.setLevel(desired.logLevel);
     this.listenFailures = await this.listeners.apply(desired.listen, desired.peers);
+    if (this.#isOver) return this.listeners.close();
     this.bfd.apply(desired.peers);
     // Only now may anybody be dialled: the other side may dial back at once.
     for (const name of this.#mayStart) {
@@ -429,6 +432,7 @@ export class Speaker implements PeerHost, OriginHost {
    * `administrative`: Cease / Administrative Shutdown.
    */
   async shutdown(mode: 'silent' | 'administrative'): Promise<void> {
+    this.#isOver = true;
     this.#recovery?.remember();
     this.#recovery?.end();
     this.drains.close();
