@@ -17,6 +17,7 @@ import type { BirdSocketSettings } from './bird-socket/settings.ts';
 import type { BirdSockets } from './bird-socket/sockets.ts';
 import { type Diagnostic, formatDiagnostic } from './config/diagnose.ts';
 import { type ApiPlaces, loadStandAlone } from './config/load.ts';
+import { DescriptorWatch } from './descriptors.ts';
 import { createLog, type Log, type LogLevel } from './log/log.ts';
 import type { MonitorSettings } from './monitor/settings.ts';
 import { type RestartSettings, stateFilePath } from './restart-settings.ts';
@@ -66,7 +67,13 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     drainSeconds: options.restart.drainSeconds,
   });
   const daemon = new Daemon(options, log, speaker);
-  process.on('uncaughtException', (error) => {
+  process.on('uncaughtException', (error, origin) => {
+    // Something was tried that nobody waits for. Ending would cost every session, and a new process has as few.
+    const { code } = error as NodeJS.ErrnoException;
+    if (origin === 'unhandledRejection' && (code === 'EMFILE' || code === 'ENFILE')) {
+      log.error('DESCRIPTORS', { code }, `given up for lack of file descriptors: ${error.message}`);
+      return;
+    }
     log.error('INTERNAL_ERROR', { stack: error.stack }, `unexpected error: ${error.message}`);
     process.exitCode = EXIT_FAILED;
     // Peers keep our routes for their restart time; a supervisor starts us again.
@@ -120,9 +127,14 @@ class Daemon {
     this.#options.launcher?.signalsReady();
     const status = await this.#start();
     if (status !== 0) return status;
+    const descriptors = new DescriptorWatch(this.#log, systemClock, (problem) => {
+      this.#speaker.processProblem = problem;
+    });
+    descriptors.start();
     this.#rehearseSoon();
     const mode = await ended;
     this.#log.info('STOPPING', { mode }, mode === 'silent' ? 'ending, peers keep our routes' : 'closing all sessions');
+    descriptors.stop();
     await this.#stopSource?.();
     await this.#speaker.shutdown(mode);
     await Promise.all([this.#server?.close(), this.#birdSockets?.close()]);
@@ -138,7 +150,8 @@ class Daemon {
       const { core } = this.#speaker;
       if (core !== null) await rehearseWhileIdle(core, systemClock);
     };
-    setTimeout(() => void begin(), REHEARSAL_DELAY_MS).unref();
+    // It only warms up: what keeps it from that keeps nobody from anything.
+    setTimeout(() => void begin().catch(() => {}), REHEARSAL_DELAY_MS).unref();
   }
 
   #start(): Promise<number> {

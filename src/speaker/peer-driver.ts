@@ -32,6 +32,7 @@ import type { DrainExport } from '../../rib/export-rules.ts';
 import type { ReceiveOutcome } from '../../rib/rib.ts';
 import type { Log, LogLevel } from '../log/log.ts';
 import type { ConnectionFailure, PendingConnection } from '../net/connection.ts';
+import { BoundedLines } from './bounded-lines.ts';
 import type { Clock } from './clock.ts';
 import type { InputTurns } from './input-turns.ts';
 import { type ConnectionOwner, PeerConnection } from './peer-connection.ts';
@@ -89,6 +90,8 @@ export class PeerDriver implements ConnectionOwner {
   messagesReceived = 0;
   messagesSent = 0;
   updatesReceived = 0;
+  /** UPDATEs with something wrong that did not end the session (RFC 7606). */
+  updatesMalformed = 0;
   /** Index of the peer in the RIB. */
   ribIndex = 0;
   /** By family index: End-of-RIB came in this session. */
@@ -111,6 +114,8 @@ export class PeerDriver implements ConnectionOwner {
   #nextIncoming = 1;
   #queue: Event[] = [];
   #isStepping = false;
+  /** A peer that sends nothing else would fill the disk. */
+  readonly #malformed: BoundedLines<'updates'>;
 
   constructor(config: SessionConfig, host: PeerHost, localRestart?: LocalRestart) {
     this.config = config;
@@ -119,6 +124,9 @@ export class PeerDriver implements ConnectionOwner {
     this.stateSinceMs = host.clock.nowMs();
     this.protocolSinceWallMs = host.clock.wallMs();
     this.#timers = new PeerTimers(host.clock, (timer) => this.#timerExpired(timer));
+    this.#malformed = new BoundedLines(host.clock, (counts) => {
+      host.log.warn('UPDATE_MALFORMED', { peer: this.name, ...counts }, 'more malformed UPDATEs');
+    });
   }
 
   get name(): string {
@@ -300,11 +308,13 @@ export class PeerDriver implements ConnectionOwner {
   }
 
   #reportFindings(reader: UpdateReader): void {
-    const [first] = reader.findings;
-    this.#host.log.warn(
-      'UPDATE_MALFORMED',
-      { peer: this.name, attribute: first.attribute, treatment: first.treatment, findings: reader.findings.length },
-      first.reason,
+    this.updatesMalformed++;
+    const [{ attribute, treatment, reason }] = reader.findings;
+    const findings = reader.findings.length;
+    this.#malformed.note(
+      'updates',
+      () => `${attribute} ${reason}`,
+      () => this.#host.log.warn('UPDATE_MALFORMED', { peer: this.name, attribute, treatment, findings }, reason),
     );
   }
 

@@ -80,6 +80,8 @@ export class Speaker implements PeerHost, OriginHost {
   #begun: () => void = () => {};
   /** Addresses that could not be listened on. */
   listenFailures: readonly string[] = [];
+  /** What the process lacks (src/descriptors.ts); null: nothing. */
+  processProblem: string | null = null;
   readonly listeners: Listeners;
   readonly events = new EventHub();
   readonly agentRoutes = new AgentRoutes(this);

@@ -48,6 +48,7 @@ export class SpeakerViews {
     const failures = speaker.listenFailures.map(condition('listen'));
     const kernelProblem = core?.fib.problem() ?? null;
     if (kernelProblem !== null) failures.push(condition('kernel')(kernelProblem));
+    if (speaker.processProblem !== null) failures.push(condition('process')(speaker.processProblem));
     return {
       version: speaker.version,
       nodeName: running?.nodeName ?? null,
@@ -134,6 +135,7 @@ export class SpeakerViews {
         received: driver.messagesReceived,
         sent: driver.messagesSent,
         updatesReceived: driver.updatesReceived,
+        updatesMalformed: driver.updatesMalformed,
         octetsReceived: driver.octetsReceived,
         octetsSent: driver.octetsSent,
       },

@@ -78,6 +78,7 @@ export const Peer = z.object({
     received: Count,
     sent: Count,
     updatesReceived: Count,
+    updatesMalformed: Count.describe('of these, the ones that RFC 7606 had something to say about'),
     octetsReceived: Count,
     octetsSent: Count,
   }),
