@@ -9,6 +9,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { fetchOne } from '../../src/cli/client.ts';
 import { type Pair, withPair } from '../support/pair.ts';
 import type { ForeignKind } from '../support/peers/index.ts';
 import { peerView } from '../support/peers/peregrine.ts';
@@ -39,6 +40,25 @@ for (const kind of KINDS) {
       foreignNetworks: [announcement(THEIR_KEPT), announcement(THEIR_DROPPED)],
       kernel: { enabled: true },
     } as const;
+
+    // BIRD 2.0 and GoBGP 3 do not offer the N bit.
+    test.runIf(kind === 'frr' || kind === 'peregrine')(
+      'a session that we reset (Cease, N bit on both sides): nobody loses a route',
+      async () => {
+        await withPair(options, async (pair) => {
+          await establishWithRoutes(pair);
+          const watch = watchOf(pair);
+          const them = pair.address(pair.foreign, FAMILY);
+          const established = async (): Promise<number> =>
+            (await peerView(pair.peregrine.context, them)).sessionsEstablished;
+          const before = await established();
+          await fetchOne(join(pair.peregrine.context.folder, 'peregrine.sock'), `/v1/peers/${them}/reset`, 'POST');
+          await waitUntil('another session is there', DEADLINE_MS, established, (count) => count > before);
+          await pair.heard(pair.foreign, FAMILY, OUR_KEPT, (list) => list.some(({ prefix }) => prefix === OUR_KEPT));
+          expect(await watch.missed()).toEqual([]);
+        });
+      },
+    );
 
     test.each([
       ['killed', 'SIGKILL', 1],
