@@ -68,6 +68,7 @@ export class Recovery {
   #isGraceOver = false;
   #isDeferralOver = false;
   #look: TimerHandle | null = null;
+  #debts: { readonly atMs: number; readonly families: readonly [FamilyDebts, FamilyDebts] } | null = null;
   #isClosed = false;
 
   constructor(
@@ -129,11 +130,10 @@ export class Recovery {
     if (!this.#isRestart && !this.#isOver) this.#clock.setTimer(FIRST_TABLE_MS, () => this.peersChanged());
     if (driver.session?.gracefulRestart) this.#expected.add(driver.name);
     if (this.#isOver) return [false, false];
-    const rules = this.#rules;
-    const peers = this.#peers();
     const own = this.#peerOf(driver);
+    const debts = this.#recentDebts();
     const holds = FAMILIES.map((family) => {
-      const isHeld = !this.#isReleased[family] && new FamilyDebts(peers, family, rules).holdsEndOfRib(own);
+      const isHeld = !this.#isReleased[family] && debts[family].holdsEndOfRib(own);
       if (isHeld) this.#held[family].add(driver);
       return isHeld;
     });
@@ -191,6 +191,17 @@ export class Recovery {
 
   #peers(): RecoveryPeer[] {
     return [...this.#drivers()].map((driver) => this.#peerOf(driver));
+  }
+
+  /** Thousands of sessions come up one after the other: they are not all looked at for each. The next look is soon. */
+  #recentDebts(): readonly [FamilyDebts, FamilyDebts] {
+    const nowMs = this.#clock.nowMs();
+    if (this.#debts === null || nowMs - this.#debts.atMs >= LOOK_DELAY_MS) {
+      const peers = this.#peers();
+      const rules = this.#rules;
+      this.#debts = { atMs: nowMs, families: [new FamilyDebts(peers, 0, rules), new FamilyDebts(peers, 1, rules)] };
+    }
+    return this.#debts.families;
   }
 
   #peerOf(driver: PeerDriver): RecoveryPeer {
