@@ -25,6 +25,8 @@ export class RouteWatch implements PrefixConsumer {
   readonly #originOf: OriginOf;
   readonly #changed: () => void;
   readonly #dirty: readonly [DirtySet, DirtySet] = [new DirtySet(), new DirtySet()];
+  /** How far each table has been walked for a reader that wants all of it; 0: not, or to its end. */
+  readonly #walk: [PrefixHandle, PrefixHandle] = [0, 0];
   /** With a filter that looks at paths: prefixes that were told, so that it can be told when they match no more. */
   readonly #told: readonly [DirtySet, DirtySet] = [new DirtySet(), new DirtySet()];
 
@@ -36,12 +38,10 @@ export class RouteWatch implements PrefixConsumer {
     rib.addConsumer(this);
   }
 
-  /** Tells everything that is there now, too. */
-  markAll(): void {
-    for (const family of this.#filter.families) {
-      const { end, head } = this.#rib.prefixes[family];
-      for (let handle = 1; handle < end; handle++) if (head[handle] !== 0) this.prefixChanged(family, handle);
-    }
+  /** Tells everything that is there now, too: the tables are walked as the reader takes it. */
+  tellAll(): void {
+    for (const family of this.#filter.families) this.#walk[family] = 1;
+    this.#changed();
   }
 
   prefixChanged(family: FamilyIndex, prefix: PrefixHandle): void {
@@ -54,17 +54,27 @@ export class RouteWatch implements PrefixConsumer {
 
   /** The next change; undefined: looked for a while and found none that is meant; null: nothing waits. */
   take(): View<'RouteEvent'> | undefined | null {
-    for (const family of this.#filter.families) {
-      const dirty = this.#dirty[family];
-      for (let looked = 0; dirty.count > 0; looked++) {
-        if (looked === FRUITLESS_PREFIXES) return undefined;
-        const handle = dirty.take();
-        const event = this.#event(family, handle);
-        this.#rib.prefixes[family].release(handle);
-        if (event !== null) return event;
-      }
+    for (let looked = 0; looked < FRUITLESS_PREFIXES; looked++) {
+      const family = this.#filter.families.find((one) => this.#dirty[one].count > 0 || this.#walk[one] !== 0);
+      if (family === undefined) return null;
+      const event = this.#dirty[family].count > 0 ? this.#takeChanged(family) : this.#takeWalked(family);
+      if (event !== null) return event;
     }
-    return null;
+    return undefined;
+  }
+
+  #takeChanged(family: FamilyIndex): View<'RouteEvent'> | null {
+    const handle = this.#dirty[family].take();
+    const event = this.#event(family, handle);
+    this.#rib.prefixes[family].release(handle);
+    return event;
+  }
+
+  #takeWalked(family: FamilyIndex): View<'RouteEvent'> | null {
+    const { end, head } = this.#rib.prefixes[family];
+    const handle = this.#walk[family];
+    this.#walk[family] = handle + 1 < end ? handle + 1 : 0;
+    return handle < end && head[handle] !== 0 ? this.#event(family, handle) : null;
   }
 
   close(): void {

@@ -37,7 +37,7 @@ export function connectEvents(
     for (const { name, fsmState } of speaker.drivers.values()) {
       tell({ kind: 'peer', data: { peer: name, from: null, to: fsmState, reason: null } });
     }
-    watch?.markAll();
+    watch?.tellAll();
   }
   const unsubscribe = speaker.events.subscribe(tell);
   stream.follow({
