@@ -20,6 +20,8 @@ import { type ApiPlaces, loadStandAlone } from './config/load.ts';
 import { DescriptorWatch } from './descriptors.ts';
 import { createLog, type Log, type LogLevel } from './log/log.ts';
 import type { MonitorSettings } from './monitor/settings.ts';
+import type { NodeStatusWriter } from './node-status/node-status.ts';
+import { type NodeStatusSettings, nodeStatusSettings } from './node-status/settings.ts';
 import { type RestartSettings, stateFilePath } from './restart-settings.ts';
 import { systemClock } from './speaker/clock.ts';
 import { Speaker } from './speaker/speaker.ts';
@@ -98,6 +100,7 @@ class Daemon {
   /** Drained by SIGTERM, and about to end. */
   #isLeaving = false;
   #stopSource: (() => Promise<void>) | null = null;
+  #nodeStatus: NodeStatusWriter | null = null;
   #monitorServer: Server | null = null;
 
   constructor(options: DaemonOptions, log: EchoLog, speaker: Speaker) {
@@ -135,6 +138,7 @@ class Daemon {
     const mode = await ended;
     this.#log.info('STOPPING', { mode }, mode === 'silent' ? 'ending, peers keep our routes' : 'closing all sessions');
     descriptors.stop();
+    await this.#nodeStatus?.stop(mode === 'administrative');
     await this.#stopSource?.();
     await this.#speaker.shutdown(mode);
     await Promise.all([this.#server?.close(), this.#birdSockets?.close()]);
@@ -378,9 +382,29 @@ class Daemon {
     return EXIT_FAILED;
   }
 
+  /** Who cannot be told is no reason not to route. */
+  async #writeNodeStatus(node: string, settings: NodeStatusSettings): Promise<void> {
+    if (!settings.reportsNodeStatus && !settings.managesNetworkUnavailable) return;
+    const [{ NodeStatusWriter }, { SpeakerApi }] = await Promise.all([
+      import('./node-status/node-status.ts'),
+      import('./speaker/speaker-api.ts'),
+    ]);
+    const api = new SpeakerApi(this.#speaker, this.#options.monitor);
+    const isReady = (): boolean => api.readiness().ready;
+    const writer = NodeStatusWriter.start({ node, settings, speaker: this.#speaker, isReady, log: this.#log });
+    if (typeof writer === 'string')
+      this.#log.error('NODE_STATUS', {}, `there is no way to the Kubernetes API: ${writer}`);
+    else this.#nodeStatus = writer;
+  }
+
   async #startDatastore(): Promise<number> {
     if (this.#options.source.kind !== 'datastore') return EXIT_FAILED;
     const { node, spec } = this.#options.source;
+    const written = nodeStatusSettings(process.env);
+    if (typeof written === 'string') {
+      process.stderr.write(`peregrine: ${written}\n`);
+      return EXIT_CONFIGURATION;
+    }
     const { DatastoreFollower } = await import('./datastore-follower.ts');
     const socket = this.#options.socketPath ?? DEFAULT_CONTROL_SOCKET;
     if (!(await this.#openApi(socket))) return EXIT_FAILED;
@@ -400,6 +424,8 @@ class Daemon {
     void this.#openBirdSockets(`datastore of ${node}`, true);
     this.#stopSource = () => follower.stop();
     const failure = await follower.start();
-    return failure === null ? 0 : this.#startFailed(failure);
+    if (failure !== null) return this.#startFailed(failure);
+    await this.#writeNodeStatus(node, written);
+    return 0;
   }
 }

@@ -10,7 +10,7 @@ import { type ClusterAccess, describeIdentity } from './access.ts';
 import { type ApiFailure, statusFailure, transportFailure } from './api-failure.ts';
 import { type CredentialIo, Credentials, SYSTEM_CREDENTIAL_IO } from './credentials.ts';
 import { ListDecoder, type ListMetadata } from './list-decoder.ts';
-import { Http2Transport } from './transport.ts';
+import { Http2Transport, type WriteRequest } from './transport.ts';
 import { WatchDecoder, type WatchEvent } from './watch-decoder.ts';
 
 /** After `done` or `failed`, and after a cancel, nothing more is called. */
@@ -55,6 +55,8 @@ const MAX_ERROR_OCTETS = 64 * 1024;
 const MAX_DOCUMENT_OCTETS = 8 * 1024 * 1024;
 /** A silent request other than a watch: no PING notices a proxy that answers for a dead server. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** As Calico's own reporter waits. */
+const WRITE_TIMEOUT_MS = 10_000;
 
 function parseOrText(octets: Buffer): unknown {
   const text = octets.toString('utf8');
@@ -137,18 +139,37 @@ export class ApiClient {
 
   /** A small document. Resolves in any case, after `close` too. */
   read(path: string): Promise<ReadOutcome> {
+    return this.#document(path, REQUEST_TIMEOUT_MS, null);
+  }
+
+  /** Writes an object; resolves with it as the server has it then. A conflict is a failure with status 409. */
+  write(path: string, write: WriteRequest): Promise<ReadOutcome> {
+    return this.#document(path, WRITE_TIMEOUT_MS, write);
+  }
+
+  #document(path: string, silenceMs: number, write: WriteRequest | null): Promise<ReadOutcome> {
     return new Promise((resolve) => {
       const chunks: Uint8Array[] = [];
       let octets = 0;
-      this.#request(path, 'application/json', REQUEST_TIMEOUT_MS, (failure) => resolve({ ok: false, failure }), {
-        begin: () => {},
-        data: (chunk) => {
-          chunks.push(chunk);
-          octets += chunk.length;
-          return octets > MAX_DOCUMENT_OCTETS ? transportFailure(`${path} is too long to be what it should be`) : null;
+      const failed = (failure: ApiFailure) => resolve({ ok: false, failure });
+      this.#request(
+        path,
+        'application/json',
+        silenceMs,
+        failed,
+        {
+          begin: () => {},
+          data: (chunk) => {
+            chunks.push(chunk);
+            octets += chunk.length;
+            return octets > MAX_DOCUMENT_OCTETS
+              ? transportFailure(`${path} is too long to be what it should be`)
+              : null;
+          },
+          end: () => resolve({ ok: true, value: parseOrText(Buffer.concat(chunks)) }),
         },
-        end: () => resolve({ ok: true, value: parseOrText(Buffer.concat(chunks)) }),
-      });
+        write,
+      );
     });
   }
 
@@ -163,6 +184,7 @@ export class ApiClient {
     silenceMs: number | null,
     onFailed: (failure: ApiFailure) => void,
     reader: BodyReader,
+    write: WriteRequest | null = null,
   ): () => void {
     let isOver = false;
     let cancelTransport = (): void => {};
@@ -194,7 +216,7 @@ export class ApiClient {
       let complaintOctets = 0;
       const headers = { accept, 'user-agent': this.#userAgent, ...identity.headers };
       heard();
-      cancelTransport = this.#transport.get(`${this.#pathPrefix}${path}`, headers, {
+      cancelTransport = this.#transport.request(`${this.#pathPrefix}${path}`, headers, write, {
         headers: (code, all) => {
           heard();
           status = code;

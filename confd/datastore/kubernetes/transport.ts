@@ -31,6 +31,13 @@ export interface ResponseSink {
   failed(message: string): void;
 }
 
+/** What is sent, and how. */
+export interface WriteRequest {
+  readonly method: 'PUT' | 'PATCH';
+  readonly contentType: string;
+  readonly body: string;
+}
+
 export interface TransportOptions {
   readonly target: () => Promise<ConnectionTarget>;
   readonly timers: Timers;
@@ -84,8 +91,13 @@ export class Http2Transport {
     this.#options = options;
   }
 
-  /** A GET. The result cancels it. The sink is called from its own turns, never before this returns. */
-  get(path: string, headers: { readonly [name: string]: string | readonly string[] }, sink: ResponseSink): () => void {
+  /** A GET, or with a body what `write` says. The result cancels it. The sink is called from its own turns, never before this returns. */
+  request(
+    path: string,
+    headers: { readonly [name: string]: string | readonly string[] },
+    write: WriteRequest | null,
+    sink: ResponseSink,
+  ): () => void {
     let isOver = false;
     let stream: ClientHttp2Stream | null = null;
     const live: ResponseSink = {
@@ -117,7 +129,12 @@ export class Http2Transport {
         void attempt(attemptsLeft - 1);
       };
       try {
-        stream = connection.session.request({ ':method': 'GET', ':path': path, ...headers }, { endStream: true });
+        const head = { ':method': write?.method ?? 'GET', ':path': path, ...headers };
+        if (write === null) stream = connection.session.request(head, { endStream: true });
+        else {
+          stream = connection.session.request({ ...head, 'content-type': write.contentType });
+          stream.end(write.body);
+        }
       } catch (error) {
         this.#release(connection);
         return tryElsewhere(explain(error));
