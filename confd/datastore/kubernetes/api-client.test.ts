@@ -405,7 +405,8 @@ describe('the connection', () => {
       void list(client);
       return sessions.length === 2;
     });
-    expect(connections).toBe(2);
+    // The server knows of a connection before the client has heard of its settings.
+    await has('the other connection at the client', () => connections === 2);
     asked[0].stream.write(`${JSON.stringify(EVENT)}\n`);
     await has('the event', () => watched.events.length === 1);
     asked[0].stream.end();
