@@ -124,7 +124,7 @@ describe('the Kubernetes API', () => {
       if (!path.startsWith('/api/v1/nodes')) return null;
       return { code: 403, reason: 'Forbidden', message: 'nodes is forbidden: User "x" cannot list resource "nodes"' };
     };
-    await daemon.says('user "x" may not read nodes: get, list and watch are needed');
+    await daemon.says('user "x" may not read nodes: list and watch are needed');
     server.refuse = () => null;
     await daemon.applied();
   });

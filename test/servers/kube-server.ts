@@ -77,7 +77,13 @@ export class KubeServer {
   readonly #agent: Agent;
   #process: DaemonProcess | null = null;
 
-  private constructor(folder: string, port: number, certificates: TestCertificates, etcd: EtcdServer) {
+  private constructor(
+    folder: string,
+    port: number,
+    certificates: TestCertificates,
+    etcd: EtcdServer,
+    flags: readonly string[],
+  ) {
     this.folder = folder;
     this.port = port;
     this.certificates = certificates;
@@ -104,11 +110,12 @@ export class KubeServer {
       '--disable-admission-plugins=ServiceAccount',
       // The most that it takes: one request in fifty asks the client to go to another server.
       '--goaway-chance=0.02',
+      ...flags,
     ];
   }
 
   /** A server that is ready, with Calico's kinds in the given groups. */
-  static async start(folder: string, groups: readonly TestGroup[]): Promise<KubeServer> {
+  static async start(folder: string, groups: readonly TestGroup[], flags: readonly string[] = []): Promise<KubeServer> {
     await mkdir(folder, { recursive: true });
     const [certificates, etcd] = await Promise.all([
       makeCertificates(join(folder, 'tls')),
@@ -121,7 +128,7 @@ export class KubeServer {
       join(folder, 'tokens.csv'),
       `${TOKENS.admin},admin,1,system:masters\n${TOKENS.node},calico-node,2,system:authenticated\n`,
     );
-    const server = new KubeServer(folder, await freePort(), certificates, etcd);
+    const server = new KubeServer(folder, await freePort(), certificates, etcd, flags);
     await etcd.start();
     await server.startApi();
     for (const group of groups) await server.installCalico(group);

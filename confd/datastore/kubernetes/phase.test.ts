@@ -57,12 +57,12 @@ describe('the phase', () => {
       ['nodes', 'bgppeers', 'bgppeers'].map((name) =>
         kind('refused', { name, message: `${name} is forbidden: User "calico-node" cannot list resource "${name}"` }),
       ),
-      'user "calico-node" may not read nodes, bgppeers: get, list and watch are needed',
+      'user "calico-node" may not read nodes, bgppeers: list and watch are needed',
     ],
     [
       'that there are no credentials',
       [kind('refused', { name: 'nodes', message: 'User "system:anonymous" cannot list resource "nodes"' })],
-      'who comes without credentials may not read nodes: get, list and watch are needed',
+      'who comes without credentials may not read nodes: list and watch are needed',
     ],
     [
       'what is the matter with the server without the kind',

@@ -46,7 +46,7 @@ function explainRefusals(kinds: readonly KindStatus[]): string[] {
   }
   const sentences = [...byUser].map(([user, names]) => {
     const who = user === 'system:anonymous' ? 'who comes without credentials' : `user "${user}"`;
-    return `${who} may not read ${[...new Set(names)].join(', ')}: get, list and watch are needed`;
+    return `${who} may not read ${[...new Set(names)].join(', ')}: list and watch are needed`;
   });
   return [...sentences, ...others];
 }
@@ -86,7 +86,7 @@ export function conditionsOf(kinds: readonly KindStatus[]): Condition[] {
       case 'missing':
         return report('warning', 'not known to the API server: counts as empty, and is looked for again');
       case 'refused':
-        return report('error', `cannot be read (get, list and watch are needed): ${kind.message}`);
+        return report('error', `cannot be read (list and watch are needed): ${kind.message}`);
       case 'interrupted':
         return kind.isEssential || !kind.isLasting ? [] : report('warning', `cannot be followed now: ${kind.message}`);
       default:
