@@ -198,7 +198,8 @@ class Daemon {
     if (onSigterm === 'shutdown' || this.#isLeaving) return end('administrative');
     this.#isLeaving = true;
     this.#drain('SIGTERM');
-    setTimeout(() => end('administrative'), drainSeconds * 1000);
+    // Sessions keep the process running until then, and nothing is to keep it running after a second signal.
+    setTimeout(() => end('administrative'), drainSeconds * 1000).unref();
   }
 
   #drain(reason: string): void {

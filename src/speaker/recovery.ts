@@ -67,6 +67,7 @@ export class Recovery {
   #grace: TimerHandle | null = null;
   #isGraceOver = false;
   #isDeferralOver = false;
+  #overdue: TimerHandle | null = null;
   #look: TimerHandle | null = null;
   #debts: { readonly atMs: number; readonly families: readonly [FamilyDebts, FamilyDebts] } | null = null;
   #isClosed = false;
@@ -121,13 +122,13 @@ export class Recovery {
 
   end(): void {
     this.#isClosed = true;
-    for (const timer of [this.#deferral, this.#grace, this.#look, ...this.#settling]) timer?.cancel();
+    for (const timer of [this.#deferral, this.#grace, this.#overdue, this.#look, ...this.#settling]) timer?.cancel();
   }
 
   /** Must End-of-RIB to a peer whose session has just come up be held back? */
   holdsEndOfRib(driver: PeerDriver): readonly [boolean, boolean] {
     this.#upSinceMs.set(driver.name, this.#clock.nowMs());
-    if (!this.#isRestart && !this.#isOver) this.#clock.setTimer(FIRST_TABLE_MS, () => this.peersChanged());
+    if (!this.#isRestart && !this.#isOver) this.#lookWhenOverdue();
     if (driver.session?.gracefulRestart) this.#expected.add(driver.name);
     if (this.#isOver) return [false, false];
     const own = this.#peerOf(driver);
@@ -138,6 +139,15 @@ export class Recovery {
       return isHeld;
     });
     return [holds[0], holds[1]];
+  }
+
+  /** One timer for all: a look that is a little early is followed by another. */
+  #lookWhenOverdue(): void {
+    this.#overdue ??= this.#clock.setTimer(FIRST_TABLE_MS, () => {
+      this.#overdue = null;
+      this.#lookNow();
+      if (!this.#isOver) this.#lookWhenOverdue();
+    });
   }
 
   /** A session came up or went down, End-of-RIB arrived, or peers were configured. */

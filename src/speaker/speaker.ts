@@ -52,7 +52,8 @@ const SHUTDOWN_LINGER_MS = 300;
 
 /** A speaker that does nothing yet: what the first desired state is compared with. */
 function nothing(desired: DesiredState): DesiredState {
-  return { ...desired, revision: '', listen: [], peers: [], originated: [], conditions: [] };
+  const { drain: _wanted, ...rest } = desired;
+  return { ...rest, revision: '', listen: [], peers: [], originated: [], conditions: [] };
 }
 
 export class Speaker implements PeerHost, OriginHost {

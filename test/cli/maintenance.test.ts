@@ -115,6 +115,14 @@ describe('peregrine drain', () => {
     expect((await daemon.cli('undrain')).stderr).toContain('it is drained by its configuration: new switches');
   });
 
+  test('by the configuration that it starts with', async () => {
+    daemon = await LocalDaemon.start(DAEMON, { ...CONFIG, drain: true });
+    east = await connectEast();
+    west = east;
+    await tells(east, 'GRACEFUL_SHUTDOWN', isLast);
+    expect((await daemon.status()).drain).toMatchObject({ reason: 'the configuration says so' });
+  });
+
   test('what it cannot mean is refused', async () => {
     await start();
     for (const [args, message] of [
