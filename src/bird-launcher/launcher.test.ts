@@ -44,6 +44,11 @@ test.each([
     { PEREGRINE_BIRD_MODE: 'native' },
     `${COMMON('bird')} --node node-1 --bird-socket /run/bird.ctl --bird6-socket /run/bird6.ctl`,
   ],
+  [
+    'bird',
+    { PEREGRINE_BIRD_MODE: 'native', PEREGRINE_DATASTORE: 'directory:/x' },
+    `${COMMON('bird')} --node node-1 --datastore directory:/x --bird-socket /run/bird.ctl --bird6-socket /run/bird6.ctl`,
+  ],
   ['bird6', { PEREGRINE_BIRD_MODE: 'native' }, 'stub /run/bird.ctl'],
   ['bird', { PEREGRINE_BIRD_MODE: 'x' }, 'PEREGRINE_BIRD_MODE x: wanted separate, together, native'],
 ] as const)('%s with %j', (name, variables, wanted) => {

@@ -70,5 +70,7 @@ export function launcherPlan(
       reason: 'the name of this node is not known: NODENAME is not set, nor is there a nodename file',
     };
   }
-  return { kind: 'run', argv: [...common, '--node', node, ...sockets] };
+  const { PEREGRINE_DATASTORE } = variables;
+  const datastore = PEREGRINE_DATASTORE ? ['--datastore', PEREGRINE_DATASTORE] : [];
+  return { kind: 'run', argv: [...common, '--node', node, ...datastore, ...sockets] };
 }

@@ -4,6 +4,8 @@
  */
 
 import type { Speaker } from '../speaker/speaker.ts';
+import type { AnswerTurns } from './answer-turns.ts';
+import { BFD_PROTOCOL, bfdLines, hasBfd } from './bfd.ts';
 import type { Dialect } from './dialect.ts';
 import type { EchoClass, EchoLog } from './echo-log.ts';
 import { type Answer, type Line, line, lines, OK, only } from './framing.ts';
@@ -29,6 +31,8 @@ export interface CommandContext {
   readonly dialect: Dialect;
   readonly reconfiguration: Reconfiguration;
   readonly echoLog: EchoLog;
+  /** Shared by all sockets of the daemon. */
+  readonly turns: AnswerTurns;
 }
 
 const CHANGING = ['configure', 'enable', 'disable', 'restart', 'reload', 'debug', 'dump', 'down'];
@@ -123,10 +127,18 @@ function show({ speaker, dialect }: CommandContext, reader: TokenReader): Answer
       return only(OK);
     case 'bfd':
       reader.expect('sessions');
-      return only(line(9001, 'There is no BFD protocol running'));
+      return bfdSessions(speaker, dialect, reader);
     default:
       throw new CommandError();
   }
+}
+
+function bfdSessions(speaker: Speaker, dialect: Dialect, reader: TokenReader): Answer {
+  const name = reader.peek() === null ? BFD_PROTOCOL : reader.next().text;
+  reader.end();
+  if (!hasBfd(speaker, dialect)) return only(line(9001, 'There is no BFD protocol running'));
+  if (name !== BFD_PROTOCOL) throw new CommandError(`${name} is not a BFD protocol`, 9002);
+  return lines(bfdLines(speaker, dialect));
 }
 
 /** One name, a "pattern", `all`; null: nothing was said. */
@@ -142,6 +154,8 @@ function selection({ speaker, dialect }: CommandContext, reader: TokenReader): P
     return found;
   }
   if (token.kind !== 'word') throw new CommandError();
+  // `Mesh*` without quotes.
+  if (['*', '?'].includes(reader.peek()?.text ?? '')) throw new CommandError();
   const found = all.find(({ name }) => name === token.text);
   if (found === undefined) throw new CommandError(`${token.text} is not a protocol`, 9002);
   return [found];

@@ -8,6 +8,7 @@ import { type Policy, REJECT_ALL } from '../../rib/policy/policy.ts';
 import { INELIGIBLE_POLICY } from '../../rib/reason.ts';
 import type { PeerDriver } from '../speaker/peer-driver.ts';
 import type { Speaker } from '../speaker/speaker.ts';
+import { capabilitiesOf, capabilityBlock, capabilityWords } from './capabilities.ts';
 import type { Dialect } from './dialect.ts';
 import { errorText } from './error-text.ts';
 import { type BgpProtocol, bgpStateWord, isRunning, type LocalProtocol, type Protocol } from './protocols.ts';
@@ -19,6 +20,7 @@ const LOCAL_PREFERENCE = {
   Kernel: PREFERENCE_KERNEL,
   Device: PREFERENCE_DIRECT,
   Direct: PREFERENCE_DIRECT,
+  BFD: 0,
 } as const;
 
 /** A name that BIRD could have: everything else is `(unnamed)` there. */
@@ -117,22 +119,6 @@ function neighborAddress({ config }: PeerDriver): string {
     : config.peerAddress;
 }
 
-/** What the session agreed on; a capability that only one side offered is not listed. */
-function capabilityWords(session: NegotiatedSession, family: FamilyIndex): string {
-  const { gracefulRestart, longLivedGracefulRestart } = session;
-  const has = (families: readonly { readonly family: FamilyIndex }[]): boolean =>
-    families.some((one) => one.family === family);
-  return [
-    session.routeRefresh ? ' refresh' : '',
-    session.enhancedRouteRefresh ? ' enhanced-refresh' : '',
-    gracefulRestart === null ? '' : has(gracefulRestart.families) ? ' restart-able' : ' restart-aware',
-    longLivedGracefulRestart === null ? '' : has(longLivedGracefulRestart.families) ? ' llgr-able' : ' llgr-aware',
-    session.asn4 ? ' AS4' : '',
-    session.addPathSend[family] ? ' add-path-rx' : '',
-    session.addPathReceive[family] ? ' add-path-tx' : '',
-  ].join('');
-}
-
 function sessionWords(speaker: Speaker, driver: PeerDriver, session: NegotiatedSession, family: FamilyIndex): string {
   const isReflector = speaker.core?.rib.peers.isClient[driver.ribIndex] === 1;
   return [
@@ -188,8 +174,12 @@ function sessionLines(
   const [family] = families;
   const ends = speaker.core?.rib.peers.get(driver.ribIndex)?.ends ?? null;
   const out = [`    Neighbor ID:      ${formatIpv4(session.peerBgpIdentifier)}`];
-  if (dialect.name === '1.6') out.push(`    Neighbor caps:   ${capabilityWords(session, family)}`);
-  else out.push(...capabilityBlock(session));
+  if (dialect.name === '1.6') {
+    out.push(`    Neighbor caps:   ${capabilityWords(capabilitiesOf(driver.openReceived), family)}`);
+  } else {
+    out.push(...capabilityBlock('Local capabilities', capabilitiesOf(driver.openSent)));
+    out.push(...capabilityBlock('Neighbor capabilities', capabilitiesOf(driver.openReceived)));
+  }
   out.push(
     `    Session:          ${sessionWords(speaker, driver, session, family)}`,
     `    Source address:   ${ends === null ? (driver.config.localAddress ?? '') : formatAddress(ends.localAddress)}`,
@@ -204,34 +194,6 @@ function sessionLines(
     `    Hold timer:       ${timer(driver.holdLeftSeconds, session.holdTimeSeconds)}`,
     `    Keepalive timer:  ${timer(keepalive, session.keepaliveTimeSeconds)}`,
   );
-  return out;
-}
-
-/** Dialect 2 lists capabilities; the ones that the session agreed on. */
-function capabilityBlock(session: NegotiatedSession): string[] {
-  const names = (flags: readonly boolean[]): string =>
-    flags.map((flag, index) => (flag ? ` ipv${index === 0 ? 4 : 6}` : '')).join('');
-  const out = ['    Neighbor capabilities', '      Multiprotocol', `        AF announced:${names(session.families)}`];
-  if (session.routeRefresh) out.push('      Route refresh');
-  if (session.extendedMessage) out.push('      Extended message');
-  const { gracefulRestart } = session;
-  if (gracefulRestart !== null) {
-    const listed = [0, 1].map((index) => gracefulRestart.families.some(({ family }) => family === index));
-    const preserved = [0, 1].map((index) =>
-      gracefulRestart.families.some(({ family, forwardingPreserved }) => family === index && forwardingPreserved),
-    );
-    out.push('      Graceful restart', `        Restart time: ${gracefulRestart.restartTimeSeconds}`);
-    if (gracefulRestart.restarted) out.push('        Restart recovery');
-    out.push(`        AF supported:${names(listed)}`, `        AF preserved:${names(preserved)}`);
-  }
-  if (session.asn4) out.push('      4-octet AS numbers');
-  if (session.addPathReceive.includes(true) || session.addPathSend.includes(true)) {
-    out.push('      ADD-PATH');
-    if (session.addPathSend.includes(true)) out.push(`        RX:${names(session.addPathSend)}`);
-    if (session.addPathReceive.includes(true)) out.push(`        TX:${names(session.addPathReceive)}`);
-  }
-  if (session.enhancedRouteRefresh) out.push('      Enhanced refresh');
-  if (session.longLivedGracefulRestart !== null) out.push('      Long-lived graceful restart');
   return out;
 }
 
@@ -252,7 +214,9 @@ function channelOf(speaker: Speaker, protocol: Protocol, family: FamilyIndex): C
   const name = FAMILY_NAMES[family];
   if (protocol.kind !== 'BGP') {
     const isKernel = protocol.kind === 'Kernel';
-    const policy = speaker.running?.kernel.policy[name] ?? REJECT_ALL;
+    const kernel = speaker.running?.kernel;
+    const isWriting = kernel?.backend === 'netlink' && kernel.programRoutes;
+    const policy = (isWriting ? kernel.policy[name] : undefined) ?? REJECT_ALL;
     return {
       family,
       preference: LOCAL_PREFERENCE[protocol.kind],
@@ -291,6 +255,7 @@ export function protocolDetails(
     out.push(`  Message:        ${communication.replace(/(BGP state|Neighbor address):/g, '$1')}`);
   }
   const recovery = recoveryWord(ongoing, protocol);
+  if (protocol.kind === 'BFD') return [...out, ''];
   const channels = protocol.families.map((family) => channelOf(speaker, protocol, family));
   if (dialect.name === '1.6') {
     const [channel] = channels;

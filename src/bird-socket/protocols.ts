@@ -7,10 +7,11 @@ import { FAMILY_NAMES, type FamilyIndex } from '../../bgp/family.ts';
 import { PEER_DIRECT, PEER_KERNEL, PEER_STATIC, type PeerIndex } from '../../rib/peer-table.ts';
 import type { PeerDriver } from '../speaker/peer-driver.ts';
 import type { Speaker } from '../speaker/speaker.ts';
+import { BFD_PROTOCOL, hasBfd } from './bfd.ts';
 import { type Dialect, sinceTime } from './dialect.ts';
 import { errorText } from './error-text.ts';
 
-export type LocalKind = 'Static' | 'Kernel' | 'Device' | 'Direct';
+export type LocalKind = 'Static' | 'Kernel' | 'Device' | 'Direct' | 'BFD';
 
 interface ProtocolBase {
   readonly name: string;
@@ -40,6 +41,7 @@ const LOCAL_SOURCE: { readonly [K in LocalKind]: PeerIndex } = {
   Kernel: PEER_KERNEL,
   Device: 0,
   Direct: PEER_DIRECT,
+  BFD: 0,
 };
 
 /** Name and table of the local protocols, in BIRD's order. */
@@ -81,7 +83,10 @@ export function isRunning(driver: PeerDriver): boolean {
 
 /** A speaker that has not read a configuration yet has no protocols; its socket is not open then. */
 export function protocolsOf(speaker: Speaker, dialect: Dialect): Protocol[] {
-  const local = localNames(dialect).map(
+  const bfd = hasBfd(speaker, dialect)
+    ? ([[BFD_PROTOCOL, 'BFD', dialect.name === '1.6' ? 'master' : '---', dialect.families]] as const)
+    : [];
+  const local = [...localNames(dialect), ...bfd].map(
     ([name, kind, table, families]): LocalProtocol => ({
       name,
       kind,

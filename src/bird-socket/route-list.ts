@@ -4,9 +4,7 @@
  */
 
 import type { FamilyIndex } from '../../bgp/family.ts';
-import { formatLanes, type Prefix, prefixContains } from '../../bgp/ip.ts';
-import { decodeAttributes, type PathAttributes } from '../../bgp/wire/path-attributes.ts';
-import { SOURCE_BGP, SOURCE_DIRECT, SOURCE_KERNEL } from '../../rib/attribute-columns.ts';
+import { type Prefix, prefixContains } from '../../bgp/ip.ts';
 import type { SetHandle } from '../../rib/attribute-store.ts';
 import type { PathRow } from '../../rib/paths.ts';
 import type { PrefixHandle } from '../../rib/prefix-table.ts';
@@ -22,12 +20,12 @@ import type { Speaker } from '../speaker/speaker.ts';
 import type { Dialect } from './dialect.ts';
 import { type Line, line, OK } from './framing.ts';
 import { attributeLines } from './route-attributes.ts';
+import { noPath, RouteCandidate } from './route-candidate.ts';
 import type { RouteQuery } from './route-query.ts';
 import { isShown, RoutePrinter, type ShownPath } from './route-row.ts';
-import type { Candidate } from './where.ts';
 
 /** Tables up to this size are shown sorted. */
-const SORTED_PREFIXES = 50_000;
+const SORTED_PREFIXES = 20_000;
 const PAGE = 1000;
 /** Prefixes without a row after which others have their turn. */
 const FRUITLESS_PREFIXES = 256;
@@ -83,12 +81,14 @@ class RouteWalk {
   readonly #dialect: Dialect;
   readonly #query: RouteQuery;
   readonly #printer: RoutePrinter;
+  readonly #candidate: RouteCandidate;
 
   constructor(speaker: Speaker, core: SpeakerCore, dialect: Dialect, query: RouteQuery) {
     this.#core = core;
     this.#dialect = dialect;
     this.#query = query;
     this.#printer = new RoutePrinter(speaker, core, dialect);
+    this.#candidate = new RouteCandidate(core, this.#printer, noPath(0));
   }
 
   *family(family: FamilyIndex, totals: Totals): Generator<Line | undefined> {
@@ -96,7 +96,7 @@ class RouteWalk {
     const { output } = this.#query;
     let fruitless = 0;
     for (const handle of this.#handles(family)) {
-      if (++fruitless % FRUITLESS_PREFIXES === 0) yield undefined;
+      if (handle === 0 || ++fruitless % FRUITLESS_PREFIXES === 0) yield undefined;
       if (handle === 0 || !prefixes[family].isUsed(handle) || prefixes[family].head[handle] === 0) continue;
       let hasRoutes = false;
       for (let row = prefixes[family].head[handle]; row !== 0; row = paths[family].rowNext[row]) {
@@ -146,7 +146,7 @@ class RouteWalk {
     const set = rowEffective[row] || rowSet[row];
     const path: ShownPath = { family, prefix, row, set, attributes, isFirst: found.length === 0 };
     if (from !== null && this.#core.rib.paths[family].rowPeer[row] !== sourceIndex(from)) return;
-    if (condition !== null && !condition(this.#candidate(path))) return;
+    if (condition !== null && !condition(this.#candidate.at(path))) return;
     found.push(path);
   }
 
@@ -201,8 +201,9 @@ class RouteWalk {
       const entries =
         scope.kind === 'in' ? page.entries.filter((at) => isInside(scope.prefix, table.describe(at))) : page.entries;
       if (sorted !== null) sorted.push(...entries);
-      // A page without entries has cost time too.
-      else yield* entries.length === 0 ? [0] : entries;
+      else yield* entries;
+      // A page has cost time, whatever was in it.
+      yield 0;
       from = page.next;
     }
     if (sorted === null) return;
@@ -215,53 +216,6 @@ class RouteWalk {
         length[x] - length[y],
     );
     yield* sorted;
-  }
-
-  #candidate(path: ShownPath): Candidate {
-    const { rib } = this.#core;
-    const { family, prefix, row, set } = path;
-    const source = rib.sets.source[set];
-    const isBgp = source === SOURCE_BGP;
-    const printer = this.#printer;
-    const core = this.#core;
-    let decoded: PathAttributes | null = null;
-    return {
-      net: rib.prefixes[family].describe(prefix),
-      proto: printer.protocolOf(path),
-      source: isBgp
-        ? 'RTS_BGP'
-        : source === SOURCE_KERNEL
-          ? 'RTS_INHERIT'
-          : source === SOURCE_DIRECT
-            ? 'RTS_DEVICE'
-            : 'RTS_STATIC',
-      preference: rib.paths[family].rowPreference[row],
-      get from() {
-        const ends = rib.peers.get(rib.paths[family].rowPeer[row])?.ends;
-        return ends == null
-          ? null
-          : formatLanes(
-              ends.peerAddress.family,
-              ends.peerAddress.a,
-              ends.peerAddress.b,
-              ends.peerAddress.c,
-              ends.peerAddress.d,
-            );
-      },
-      get gateway() {
-        return printer.gatewayOf(path);
-      },
-      get interfaceName() {
-        return printer.interfaceOf(path);
-      },
-      metric: rib.sets.metric[set],
-      localPref: rib.sets.localPref[set],
-      isBgp,
-      attributes: () => {
-        decoded ??= decodeAttributes(core.rib.sets.octetsOf(set));
-        return decoded;
-      },
-    };
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { clearSocketPath } from '../api/socket-file.ts';
 import type { ClientState, CommandContext } from './commands.ts';
 import { execute } from './commands.ts';
@@ -20,8 +21,14 @@ export const MAX_CLIENTS = 256;
 const BACKLOG = 256;
 /** A slice of an answer; the speaker's own work comes between two. */
 const SLICE_MS = 3;
+/** A slice of an answer that has had nothing to say for PATIENCE_MS: readers wait two seconds for a line at most. */
+const LONG_SLICE_MS = 12;
+const PATIENCE_MS = 300;
 /** Text that is handed to the socket at a time. */
 const WRITE_CHARACTERS = 16 * 1024;
+/** What bird_exporter reads at a time. */
+const EXPORTER_READ_CHARACTERS = 4096;
+const FINAL_DELAY_MS = 5;
 /** A client that takes nothing of its answer for this long is cut. */
 const STALLED_MS = 60_000;
 /** Octets that may wait for a client that listens to `echo`; beyond it lines are lost. */
@@ -176,7 +183,9 @@ class Client {
   async #stream(answer: Answer): Promise<void> {
     const framer = new ReplyFramer();
     let text = '';
-    let sliceEndMs = performance.now() + SLICE_MS;
+    let length = 0;
+    let saidAtMs = performance.now();
+    let sliceEndMs = saidAtMs + SLICE_MS;
     for (;;) {
       let step: IteratorResult<{ code: number; text: string } | undefined, { code: number; text: string }>;
       try {
@@ -188,21 +197,31 @@ class Client {
       }
       if (step.done) {
         // The last line goes in a write of its own, after the rest has been taken: readers that wait for a chunk with
-        // the final code in it (bird_exporter) would hang on a code cut in two.
+        // the final code in it (bird_exporter) would hang on a code cut in two. That the kernel has it does not mean
+        // that it was read; a moment later it was.
         if (text !== '') await this.#write(text, true);
+        if (length > EXPORTER_READ_CHARACTERS) await delay(FINAL_DELAY_MS);
         if (!this.#isClosed) await this.#write(framer.last(step.value), false);
         return;
       }
-      if (step.value !== undefined) text += framer.line(step.value);
+      if (step.value !== undefined) {
+        const added = framer.line(step.value);
+        text += added;
+        length += added.length;
+      }
       const isOver = performance.now() >= sliceEndMs;
       if (text.length < WRITE_CHARACTERS && !isOver) continue;
       // Whatever a slice found is sent at its end: readers wait two seconds for a line at most.
-      if (text !== '') await this.#write(text, false);
+      if (text !== '') {
+        await this.#write(text, false);
+        saidAtMs = performance.now();
+      }
       text = '';
       if (this.#isClosed) return;
       if (isOver) {
-        await new Promise<void>((resolve) => setImmediate(resolve));
-        sliceEndMs = performance.now() + SLICE_MS;
+        await this.#context.turns.next();
+        const now = performance.now();
+        sliceEndMs = now + (now - saidAtMs > PATIENCE_MS ? LONG_SLICE_MS : SLICE_MS);
       }
     }
   }

@@ -6,6 +6,7 @@
 import type { FamilyIndex } from '../../bgp/family.ts';
 import type { Log } from '../log/log.ts';
 import type { Speaker } from '../speaker/speaker.ts';
+import { AnswerTurns } from './answer-turns.ts';
 import { dialectOf } from './dialect.ts';
 import type { EchoLog } from './echo-log.ts';
 import { type DaemonControl, Reconfiguration } from './reconfiguration.ts';
@@ -18,6 +19,7 @@ export class BirdSockets {
   readonly #settings: BirdSocketSettings;
   readonly #reconfiguration: Reconfiguration;
   readonly #echoLog: EchoLog;
+  readonly #turns = new AnswerTurns();
   #open: BirdSocket[] = [];
   #isClosed = false;
 
@@ -42,6 +44,7 @@ export class BirdSockets {
           dialect: dialectOf(dialect, index as FamilyIndex, timeStyle),
           reconfiguration: this.#reconfiguration,
           echoLog: this.#echoLog,
+          turns: this.#turns,
         },
       });
       try {

@@ -12,7 +12,6 @@ import {
   prefixOf,
   sameAddress,
 } from '../../bgp/ip.ts';
-import type { PathAttributes } from '../../bgp/wire/path-attributes.ts';
 import { CommandError, type TokenReader } from './tokens.ts';
 
 /** What a condition may ask of a path. */
@@ -28,7 +27,17 @@ export interface Candidate {
   readonly metric: number;
   readonly localPref: number;
   readonly isBgp: boolean;
-  attributes(): PathAttributes;
+  readonly origin: 'IGP' | 'EGP' | 'INCOMPLETE';
+  /** null: the route has none. */
+  readonly med: number | null;
+  readonly nextHop: string | null;
+  /** Of AS_PATH; an AS_SET counts 1. */
+  readonly pathLength: number;
+  /** All AS numbers of AS_PATH, sets included. */
+  readonly asns: readonly number[];
+  readonly communities: readonly string[];
+  readonly extendedCommunities: readonly string[];
+  readonly largeCommunities: readonly string[];
 }
 
 interface PrefixPattern {
@@ -86,17 +95,6 @@ const CONSTANTS: Readonly<Record<string, Value>> = {
   RTS_BGP: 'RTS_BGP',
 };
 
-function asnsOf({ asPath }: PathAttributes): number[] {
-  return (asPath ?? []).flatMap((segment) => [...segment.asns]);
-}
-
-function pathLength({ asPath }: PathAttributes): number {
-  return (asPath ?? []).reduce(
-    (sum, { type, asns }) => sum + (type === 'set' ? 1 : type === 'sequence' ? asns.length : 0),
-    0,
-  );
-}
-
 const address = (text: string | null | undefined): Value => (text == null ? null : parseAddress(text));
 
 const ATTRIBUTES: Readonly<Record<string, Term>> = {
@@ -110,17 +108,17 @@ const ATTRIBUTES: Readonly<Record<string, Term>> = {
   gw: (route) => address(route.gateway),
   ifname: (route) => route.interfaceName,
   krt_metric: (route) => route.metric,
-  bgp_path: (route) => (route.isBgp ? asnsOf(route.attributes()) : null),
-  'bgp_path.len': (route) => (route.isBgp ? pathLength(route.attributes()) : null),
-  'bgp_path.first': (route) => (route.isBgp ? (asnsOf(route.attributes()).at(0) ?? 0) : null),
-  'bgp_path.last': (route) => (route.isBgp ? (asnsOf(route.attributes()).at(-1) ?? 0) : null),
-  bgp_origin: (route) => (route.isBgp ? `ORIGIN_${(route.attributes().origin ?? 'igp').toUpperCase()}` : null),
-  bgp_next_hop: (route) => address(route.attributes().mpNextHop?.addresses[0] ?? route.attributes().nextHop),
-  bgp_med: (route) => route.attributes().med ?? null,
+  bgp_path: (route) => (route.isBgp ? route.asns : null),
+  'bgp_path.len': (route) => (route.isBgp ? route.pathLength : null),
+  'bgp_path.first': (route) => (route.isBgp ? (route.asns.at(0) ?? 0) : null),
+  'bgp_path.last': (route) => (route.isBgp ? (route.asns.at(-1) ?? 0) : null),
+  bgp_origin: (route) => (route.isBgp ? `ORIGIN_${route.origin}` : null),
+  bgp_next_hop: (route) => address(route.nextHop),
+  bgp_med: (route) => route.med,
   bgp_local_pref: (route) => (route.isBgp ? route.localPref : null),
-  bgp_community: (route) => route.attributes().communities ?? [],
-  bgp_ext_community: (route) => route.attributes().extendedCommunities ?? [],
-  bgp_large_community: (route) => route.attributes().largeCommunities ?? [],
+  bgp_community: (route) => route.communities,
+  bgp_ext_community: (route) => route.extendedCommunities,
+  bgp_large_community: (route) => route.largeCommunities,
 };
 
 class Parser {

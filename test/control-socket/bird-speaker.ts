@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { AnswerTurns } from '../../src/bird-socket/answer-turns.ts';
 import { type DialectName, dialectOf, type TimeStyle } from '../../src/bird-socket/dialect.ts';
 import { EchoLog } from '../../src/bird-socket/echo-log.ts';
 import { type DaemonControl, Reconfiguration } from '../../src/bird-socket/reconfiguration.ts';
@@ -26,6 +27,8 @@ export class BirdSpeaker {
   /** bird.ctl and bird6.ctl. */
   readonly paths: readonly [string, string];
   readonly sockets: readonly BirdSocket[];
+  /** For more sockets of the same speaker. */
+  readonly contextOf: (family: 0 | 1) => BirdSocketOptions['context'];
   readonly log: EchoLog;
   /** Configurations that `configure` will read, one after the other. */
   readonly next: object[] = [];
@@ -50,18 +53,16 @@ export class BirdSpeaker {
       ...options.control,
     };
     const reconfiguration = new Reconfiguration(speaker, control);
+    const turns = new AnswerTurns();
+    this.contextOf = (family) => ({
+      speaker,
+      dialect: dialectOf(options.dialect ?? '1.6', family, options.timeStyle ?? 'short'),
+      reconfiguration,
+      echoLog: log,
+      turns,
+    });
     this.sockets = ([0, 1] as const).map(
-      (family) =>
-        new BirdSocket({
-          path: this.paths[family],
-          context: {
-            speaker,
-            dialect: dialectOf(options.dialect ?? '1.6', family, options.timeStyle ?? 'short'),
-            reconfiguration,
-            echoLog: log,
-          },
-          ...options.socket,
-        }),
+      (family) => new BirdSocket({ path: this.paths[family], context: this.contextOf(family), ...options.socket }),
     );
   }
 

@@ -6,6 +6,7 @@
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Laboratory, type Namespace } from '../support/netns.ts';
 import { type BirdPlace, birdc, runBird } from '../support/peers/bird.ts';
@@ -290,6 +291,36 @@ describeWithPrograms(
         );
         await node.sv('restart', 'bird6');
         expect(await node.liveness('bird6')).toBeNull();
+      } finally {
+        await node.stop();
+        await lab.close();
+      }
+    });
+
+    test('native: bird follows the datastore, confd does nothing, and liveness is content', async () => {
+      const lab = await Laboratory.create(['node', 'fabric']);
+      const datastore = fileURLToPath(new URL('../../fixtures/cluster', import.meta.url));
+      const env = {
+        PEREGRINE_BIRD_MODE: 'native',
+        PEREGRINE_DATASTORE: `directory:${datastore}`,
+        NODENAME: 'node-1',
+      };
+      const node = CalicoNode.start(lab, lab.router('node'), { env });
+      try {
+        for (const name of ['bird', 'bird6'] as const) {
+          await waitFor(`${name} is live`, 60_000, async () => ((await node.liveness(name)) === null ? true : null));
+          expect(node.processes(name)).toHaveLength(1);
+        }
+        const peers = await readPeers(node.socket('bird'), 4);
+        expect(peers.map(({ type }) => type)).toContain('node-to-node mesh');
+        expect((await readPeers(node.socket('bird6'), 6)).map(({ name }) => name)).toEqual([
+          'Mesh_fd00_10__2',
+          'Mesh_fd00_10__3',
+        ]);
+        await node.sv('hup', 'bird6');
+        await waitFor('the answer to SIGHUP', 30_000, () =>
+          /bird: Reconfigured/.test(node.log('bird6')) ? true : null,
+        );
       } finally {
         await node.stop();
         await lab.close();
