@@ -147,8 +147,9 @@ class Daemon {
     return 0;
   }
 
-  /** Sessions first; then there is as a rule a while to wait for the routes. */
+  /** Sessions first; then there is as a rule a while to wait for the routes. Tests start hundreds of daemons: without. */
   #rehearseSoon(): void {
+    if (process.env.PEREGRINE_REHEARSAL === 'off') return;
     const begin = async (): Promise<void> => {
       const { rehearseWhileIdle } = await import('./speaker/rehearsal.ts');
       const { core } = this.#speaker;
