@@ -5,6 +5,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BirdFiles } from '../confd/bird-config/load.ts';
 import type { DatastoreSpec } from '../confd/datastore/open.ts';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
@@ -51,6 +52,9 @@ export interface LauncherHooks {
   /** Signals are handled from now on. */
   signalsReady(): void;
 }
+
+/** With a datastore: how long the API waits for the first configuration. */
+const API_AFTER_MS = 500;
 
 const EXIT_FAILED = 1;
 const EXIT_CONFIGURATION = 2;
@@ -409,7 +413,7 @@ class Daemon {
     }
     const { DatastoreFollower } = await import('./datastore-follower.ts');
     const socket = this.#options.socketPath ?? DEFAULT_CONTROL_SOCKET;
-    if (!(await this.#openApi(socket))) return EXIT_FAILED;
+    if (!(await this.#withSocket(socket, () => clearSocketPath(socket)))) return EXIT_FAILED;
     await this.#rememberBeside(socket);
     const follower = new DatastoreFollower({
       node,
@@ -425,7 +429,15 @@ class Daemon {
     };
     void this.#openBirdSockets(`datastore of ${node}`, true);
     this.#stopSource = () => follower.stop();
-    const failure = await follower.start();
+    const started = follower.start();
+    // Sessions before the API, whose code takes a while to load; but a datastore that is away must not hide the reason.
+    await Promise.race([this.#speaker.started, started, sleep(API_AFTER_MS, undefined, { ref: false })]);
+    if (!(await this.#openApi(socket))) {
+      await follower.stop();
+      await this.#speaker.shutdown('silent');
+      return EXIT_FAILED;
+    }
+    const failure = await started;
     if (failure !== null) return this.#startFailed(failure);
     await this.#writeNodeStatus(node, written);
     return 0;
