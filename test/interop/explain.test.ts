@@ -5,7 +5,8 @@
 
 import { expect, test } from 'vitest';
 import { type PairOptions, withPair } from '../support/pair.ts';
-import { explainPeer } from '../support/peers/peregrine.ts';
+import { explainKernel, explainPeer } from '../support/peers/peregrine.ts';
+import { announcement } from '../support/peers/router.ts';
 import { describeInterop } from '../support/requirements.ts';
 import { waitUntil } from '../support/wait-for.ts';
 
@@ -41,3 +42,27 @@ for (const kind of ['bird', 'frr'] as const) {
     });
   });
 }
+
+describeInterop('explain kernel', ['bird'], () => {
+  const PREFIX = '198.51.100.0/24';
+  test('says how the route stands there, also after somebody has deleted it', async () => {
+    const foreignNetworks = [announcement(PREFIX)];
+    const options = { kind: 'bird', session: 'eBGP', dials: 'both', overIpv4: ['ipv4-unicast'] } as const;
+    await withPair({ ...options, foreignNetworks, kernel: { enabled: true } }, async (pair) => {
+      const { context, namespace } = pair.peregrine;
+      const explained = (state: string) =>
+        waitUntil(
+          `it is ${state}`,
+          DEADLINE_MS,
+          () => explainKernel(context, PREFIX),
+          (view) => view.state === state,
+        );
+      await pair.established();
+      const view = await explained('installed');
+      expect(view).toMatchObject({ wanted: true, policy: { verdict: 'accept' }, failure: null });
+      expect(view.route).toContain(`${PREFIX} via ${pair.foreign.namespace.ipv4} dev `);
+      await pair.lab.run(namespace, ['ip', 'route', 'flush', 'proto', 'bird']);
+      expect((await explained('installed')).verdict).toBe(`${PREFIX} is in the kernel`);
+    });
+  });
+});

@@ -103,6 +103,11 @@ export async function explainPeer(router: RouterContext, address: string): Promi
   return JSON.parse(await peregrine(router, 'explain', 'peer', name, '--json')) as View<'PeerExplanation'>;
 }
 
+/** What `explain kernel` says about a prefix. */
+export async function explainKernel(router: RouterContext, prefix: string): Promise<View<'KernelExplanation'>> {
+  return JSON.parse(await peregrine(router, 'explain', 'kernel', prefix, '--json')) as View<'KernelExplanation'>;
+}
+
 /** What it says it told that neighbour, in the form of received(). */
 export async function advertised(router: Router, address: string): Promise<readonly ReceivedRoute[]> {
   return (await listOf<AdvertisedView>(router.context, 'advertised', address)).map(routeFrom);
