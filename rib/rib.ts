@@ -51,6 +51,8 @@ export interface RibOptions {
   readonly policyCompiler: ((rib: Rib) => PolicyCompiler) | null;
   /** Random number of the process for the hashes. */
   readonly seed: number;
+  /** False: whoever drives it says when, by sweepStale. */
+  readonly sweepsAtEndOfRib: boolean;
 }
 
 /** Paths of one peer in one family. */
@@ -98,6 +100,7 @@ export class Rib {
   readonly #adjRibIn: AdjRibIn;
   readonly #walks: readonly [RowWalk, RowWalk];
   readonly #compiler: PolicyCompiler | null;
+  readonly #sweepsAtEndOfRib: boolean;
   readonly #consumers: PrefixConsumer[] = [];
   readonly #retired: PeerIndex[] = [];
   /** Next hop to resolve again; 0: none. */
@@ -106,6 +109,7 @@ export class Rib {
   constructor(options: Partial<RibOptions> & Pick<RibOptions, 'bgpIdentifier'>) {
     const seed = options.seed ?? 0;
     this.bgpIdentifier = options.bgpIdentifier;
+    this.#sweepsAtEndOfRib = options.sweepsAtEndOfRib ?? true;
     this.peers = new PeerTable();
     this.nextHops = new NextHopTable(options.resolver ?? ALWAYS_RESOLVABLE);
     this.sets = new AttributeStore(this.nextHops, seed);
@@ -212,7 +216,7 @@ export class Rib {
       return outcome;
     }
     this.#adjRibIn.receive(state, reader, treatment);
-    if (outcome.endOfRib !== -1) this.sweepStale(peer, outcome.endOfRib);
+    if (this.#sweepsAtEndOfRib && outcome.endOfRib !== -1) this.sweepStale(peer, outcome.endOfRib);
     return outcome;
   }
 

@@ -77,6 +77,8 @@ export class SpeakerCore {
     this.rib = new Rib({
       bgpIdentifier: parseIpv4(desired.routerId),
       decision: desired.decision,
+      // The session machine does (bgp/fsm), with a grace of ours (end-of-rib-grace.ts).
+      sweepsAtEndOfRib: false,
       policyCompiler: (rib) =>
         importPolicyCompiler(rib, {
           honoursGracefulShutdown: true,

@@ -6,7 +6,7 @@
 
 import type { Socket } from 'node:net';
 import { FAMILY_NAMES, type FamilyIndex, familyIndex } from '../../bgp/family.ts';
-import type { Action, OutgoingMessage } from '../../bgp/fsm/action.ts';
+import type { Action, OutgoingMessage, StaleRemovalCause } from '../../bgp/fsm/action.ts';
 import { type Event, timerExpired } from '../../bgp/fsm/event.ts';
 import type { DownReason } from '../../bgp/fsm/reason.ts';
 import { createPeer, type FsmState, type LocalRestart, type PeerState, peerStateOf } from '../../bgp/fsm/state.ts';
@@ -55,7 +55,7 @@ export interface PeerHost {
   stateChanged?(driver: PeerDriver, from: FsmState): void;
   sessionEstablished(driver: PeerDriver, session: NegotiatedSession, socket: Socket): void;
   sessionDown(driver: PeerDriver, retain: readonly [boolean, boolean], retainOlder: readonly [boolean, boolean]): void;
-  removeStaleRoutes(driver: PeerDriver, family: FamilyIndex): void;
+  removeStaleRoutes(driver: PeerDriver, family: FamilyIndex, cause: StaleRemovalCause): void;
   markLongLivedStale(driver: PeerDriver, family: FamilyIndex): void;
   updateReceived(driver: PeerDriver, reader: UpdateReader, treatment: number): ReceiveOutcome;
   refreshReceived(driver: PeerDriver, family: FamilyIndex, subtype: 'request' | 'begin' | 'end'): void;
@@ -75,6 +75,8 @@ export class PeerDriver implements ConnectionOwner {
   connection: PeerConnection | null = null;
   session: NegotiatedSession | null = null;
   stateSinceMs: number;
+  /** When the last session came up. */
+  sessionUpMs = 0;
   lastError: PeerError | null = null;
   /** Wall-clock time since when the peer is stopped, trying or established, whichever it is. */
   protocolSinceWallMs: number;
@@ -363,7 +365,7 @@ export class PeerDriver implements ConnectionOwner {
           { peer: this.name, family: action.family, cause: action.cause },
           'stale routes removed',
         );
-        return this.#host.removeStaleRoutes(this, familyIndex(action.family));
+        return this.#host.removeStaleRoutes(this, familyIndex(action.family), action.cause);
       case 'markLongLivedStale':
         return this.#host.markLongLivedStale(this, familyIndex(action.family));
       case 'report':
@@ -436,6 +438,7 @@ export class PeerDriver implements ConnectionOwner {
     if (connection === undefined) return;
     this.connection = connection;
     this.session = session;
+    this.sessionUpMs = this.#host.clock.nowMs();
     this.endOfRibReceived = [false, false];
     this.#reader = new UpdateReader(updateContextOf(session, isLoopback(this.config.peerAddress)));
     connection.framer.maxMessageOctets = session.maxMessageLengthOctets;

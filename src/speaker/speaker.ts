@@ -6,6 +6,7 @@
 
 import type { Socket } from 'node:net';
 import { FAMILY_NAMES, type FamilyIndex } from '../../bgp/family.ts';
+import type { StaleRemovalCause } from '../../bgp/fsm/action.ts';
 import type { FsmState } from '../../bgp/fsm/state.ts';
 import { formatAddress, parseAddress, parsePrefix } from '../../bgp/ip.ts';
 import type { NegotiatedSession } from '../../bgp/negotiated.ts';
@@ -21,6 +22,7 @@ import type { Clock } from './clock.ts';
 import { Convergence } from './convergence.ts';
 import { SpeakerCore } from './core.ts';
 import { Drains } from './drain.ts';
+import { EndOfRibGrace } from './end-of-rib-grace.ts';
 import { EventHub } from './events/hub.ts';
 import { revisionEvent } from './events/revision.ts';
 import { InputTurns } from './input-turns.ts';
@@ -88,6 +90,7 @@ export class Speaker implements PeerHost, OriginHost {
   readonly agentRoutes = new AgentRoutes(this);
   readonly views: SpeakerViews;
   readonly drains: Drains;
+  readonly #grace: EndOfRibGrace<PeerDriver>;
   readonly drainSeconds: number;
   /** Ends the process as SIGTERM does in its first meaning; null: nobody can. */
   onRestartRequest: (() => void) | null = null;
@@ -115,6 +118,10 @@ export class Speaker implements PeerHost, OriginHost {
     this.startedMs = options.clock.nowMs();
     this.convergence = new Convergence(options.clock);
     this.drainSeconds = options.drainSeconds ?? 30;
+    this.#grace = new EndOfRibGrace(this.clock, (driver, family) => {
+      this.core?.rib.sweepStale(driver.ribIndex, family);
+      this.core?.schedule();
+    });
     this.drains = new Drains({
       log: this.log,
       clock: this.clock,
@@ -503,9 +510,8 @@ export class Speaker implements PeerHost, OriginHost {
     this.#recovery?.peersChanged();
   }
 
-  removeStaleRoutes(driver: PeerDriver, family: FamilyIndex): void {
-    this.core?.rib.sweepStale(driver.ribIndex, family);
-    this.core?.schedule();
+  removeStaleRoutes(driver: PeerDriver, family: FamilyIndex, cause: StaleRemovalCause): void {
+    this.#grace.removeStale(driver, family, cause);
   }
 
   markLongLivedStale(driver: PeerDriver, family: FamilyIndex): void {

@@ -359,6 +359,7 @@ export async function runScenario(
     await delay(REST_MS);
     const result = await traffic.stop();
     for (const { name, process: monitor } of watched) process.stderr.write(`--- ${name}\n${monitor.log()}`);
+    if (watched.length > 0) process.stderr.write(`--- node1's log\n${scene.router('node1').daemon.log()}`);
     if (watched.length > 0) process.stderr.write(`${JSON.stringify(result.flows, null, 1)}\n`);
     return { ...result, note };
   } finally {
