@@ -174,6 +174,7 @@ export class Scene {
       as: AS[other],
       families: ['ipv4-unicast'],
       gracefulRestartSeconds: RESTART_SECONDS,
+      deferralSeconds: RESTART_SECONDS,
       reflectorClient: name === 'rr',
       bfd: isBfd ? this.options.bfd : null,
       // All are on one segment, but where a link is cut there is no way around it by a third party's address.

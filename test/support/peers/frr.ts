@@ -242,7 +242,7 @@ function renderFrr(config: RouterConfig): string {
   if (restart !== undefined) {
     lines.push(' bgp graceful-restart', ' bgp graceful-restart preserve-fw-state');
     lines.push(` bgp graceful-restart restart-time ${restart.gracefulRestartSeconds}`);
-    lines.push(' bgp graceful-restart select-defer-time 3');
+    lines.push(` bgp graceful-restart select-defer-time ${restart.deferralSeconds}`);
   }
   if (config.neighbours.some((neighbour) => neighbour.reflectorClient))
     lines.push(` bgp cluster-id ${config.clusterId ?? config.routerId}`);

@@ -189,7 +189,7 @@ function renderNeighbour(config: RouterConfig, neighbour: Neighbour): readonly s
       '[neighbors.graceful-restart.config]',
       'enabled = true',
       `restart-time = ${restart}`,
-      'deferral-time = 3',
+      `deferral-time = ${neighbour.deferralSeconds}`,
     );
   }
   if (neighbour.reflectorClient) {

@@ -60,6 +60,8 @@ export interface Neighbour {
   readonly addPathReceive: boolean;
   /** Restart time to announce, and helper for the neighbour; null: no graceful restart. */
   readonly gracefulRestartSeconds: number | null;
+  /** How long a restarting GoBGP or FRR waits for its neighbours before it selects and announces. */
+  readonly deferralSeconds: number;
   readonly holdTimeSeconds: number;
   readonly reflectorClient: boolean;
   readonly fourOctetAs: boolean;
@@ -150,6 +152,7 @@ const NEIGHBOUR_DEFAULTS = {
   addPathSend: false,
   addPathReceive: false,
   gracefulRestartSeconds: null,
+  deferralSeconds: 3,
   holdTimeSeconds: 90,
   reflectorClient: false,
   fourOctetAs: true,
