@@ -17,8 +17,9 @@ RUN npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 COPY . .
 RUN node scripts/build.mjs && node scripts/assemble.mjs /image/opt/peregrine
 # The libraries that node and koffi link, and nothing else: the image has no shell and no package manager.
+# Whoever it runs as may write /run/peregrine: root without DAC_OVERRIDE is nobody special.
 RUN set -eu; cd /image; \
-    mkdir -p usr/local/bin run/peregrine etc tmp; chmod 1777 tmp; chown 65532:65532 run/peregrine; \
+    mkdir -p usr/local/bin run/peregrine etc tmp; chmod 1777 tmp run/peregrine; \
     cp /usr/local/bin/node usr/local/bin/; \
     for program in usr/local/bin/node $(find opt/peregrine/node_modules -name '*.node'); do \
       ldd "$program" | sed -nE 's/.*(=>|^)[[:space:]]*(\/[^ ]+) \(.*/\2/p'; \
