@@ -1,0 +1,75 @@
+/**
+ * The commands in the documents about installing: those that need no cluster are run as they are written, of the others the
+ * files that they name are there. YAML in them parses, and what is a resource of Calico is taken without a complaint.
+ */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { decodeObject } from '../../confd/model/resource.ts';
+import { loadStandAlone } from '../../src/config/load.ts';
+import { peregrine } from '../support/local-daemon.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const DOCUMENTS = [
+  'install-calico',
+  'migrate',
+  'route-reflectors',
+  'tor',
+  'service-addresses',
+  'security',
+  'monitoring',
+];
+
+function blocks(document: string, language: string): string[] {
+  const text = readFileSync(join(ROOT, `docs/${document}.md`), 'utf8');
+  const found = [...text.matchAll(/^ *```(\w+)\n([\s\S]*?)^ *```$/gm)];
+  return found.filter(([, name]) => name === language).map(([, , body]) => body);
+}
+
+const lines = DOCUMENTS.flatMap((document) =>
+  blocks(document, 'sh')
+    .flatMap((body) => body.split('\n'))
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .map((line): [string, string] => [document, line]),
+);
+const needsNothing = ([, line]: [string, string]): boolean =>
+  /^npx peregrine (check|derive) /.test(line) && /(fixtures|deploy)\//.test(line) && !line.includes('kubernetes');
+
+describe('commands in the documents', () => {
+  test('are there', () => expect(lines.length).toBeGreaterThan(25));
+
+  test.each(lines)('%s: %s', (_, line) => {
+    const named = line.split(/\s+/).filter((word) => /^(directory:)?(deploy|fixtures)\//.test(word));
+    for (const word of named) expect(existsSync(join(ROOT, word.replace('directory:', ''))), word).toBe(true);
+    expect(line).toMatch(/^(npx peregrine|peregrine|kubectl|calicoctl|docker|ip) /);
+  });
+
+  test.each(lines.filter(needsNothing))('%s: %s runs', async (_, line) => {
+    const { status, stderr } = await peregrine(line.split(/\s+/).slice(2), { cwd: ROOT });
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+  });
+});
+
+describe('YAML in the documents', () => {
+  const found = DOCUMENTS.flatMap((document) => blocks(document, 'yaml').map((body) => [document, body] as const));
+  test.each(found)('%s', (document, body) => {
+    for (const one of parseAllDocuments(body)) {
+      expect(one.errors).toEqual([]);
+      const object = one.toJS() as { apiVersion?: string };
+      // A part of a pod.
+      if ('livenessProbe' in object) continue;
+      if (object.apiVersion === undefined) {
+        const loaded = loadStandAlone(`${document}.md`, body);
+        expect(loaded.ok, JSON.stringify(loaded)).toBe(true);
+        continue;
+      }
+      const outcome = decodeObject(object);
+      expect(JSON.stringify(outcome)).not.toMatch(/"severity"/);
+    }
+  });
+});
