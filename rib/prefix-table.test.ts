@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FAMILY_IPV4, FAMILY_IPV6, type FamilyIndex } from '../bgp/family.ts';
 import { formatPrefix, type Prefix, prefixContains, prefixOf } from '../bgp/ip.ts';
-import { PrefixTable } from './prefix-table.ts';
+import { MAX_HOLDERS, PrefixTable } from './prefix-table.ts';
 
 /** Few distinct values, so that prefixes nest and collide. */
 const lane = fc.oneof(fc.constantFrom(0, 1, 0x80000000, 0xffffffff, 0x0a000000), fc.nat(0xffffffff));
@@ -98,4 +98,16 @@ test('a prefix without paths is no match', () => {
   table.setHead(table.insert(0x0a000000, 0, 0, 0, 8), 7);
   table.hold(table.insert(0x0a0a0000, 0, 0, 0, 16));
   expect(table.length[table.longestMatch(0x0a0a0a0a, 0, 0, 0)]).toBe(8);
+});
+
+test('a prefix with more holders than can be counted keeps its handle for good', () => {
+  const table = new PrefixTable(FAMILY_IPV4, 1);
+  const handle = table.insert(0x0a000000, 0, 0, 0, 8);
+  for (let i = 0; i < MAX_HOLDERS + 10; i++) table.hold(handle);
+  for (let i = 0; i < MAX_HOLDERS + 10; i++) table.release(handle);
+  expect(table.isUsed(handle)).toBe(true);
+  const other = table.insert(0x0b000000, 0, 0, 0, 8);
+  for (let i = 0; i < MAX_HOLDERS - 1; i++) table.hold(other);
+  for (let i = 0; i < MAX_HOLDERS - 1; i++) table.release(other);
+  expect(table.isUsed(other)).toBe(false);
 });

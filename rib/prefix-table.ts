@@ -26,6 +26,12 @@ const COLUMNS = 7;
 /** Prefixes whose groups are read ahead at a time. */
 const RELEASE_RUN = 64;
 
+/**
+ * Holders that are counted. A prefix that has had so many at a time keeps its handle for good: to lose count would give the
+ * handle to another prefix while somebody still means this one.
+ */
+export const MAX_HOLDERS = 65535;
+
 export class PrefixTable {
   readonly family: FamilyIndex;
   capacity: number;
@@ -141,11 +147,13 @@ export class PrefixTable {
 
   /** Keeps the handle from being reused while a consumer has state for it. */
   hold(handle: PrefixHandle): void {
-    this.holds[handle]++;
+    if (this.holds[handle] < MAX_HOLDERS) this.holds[handle]++;
   }
 
   release(handle: PrefixHandle): void {
-    if (--this.holds[handle] === 0 && this.head[handle] === 0) this.#remove(handle, this.#hashOf(handle));
+    const { holds } = this;
+    if (holds[handle] === MAX_HOLDERS) return;
+    if (--holds[handle] === 0 && this.head[handle] === 0) this.#remove(handle, this.#hashOf(handle));
   }
 
   /** `release` for each of the first `count` handles; reads ahead as `insertAll` does. */
@@ -161,7 +169,7 @@ export class PrefixTable {
       let read = 0;
       for (; at < to; at++) {
         const handle = handles[at];
-        if (--holds[handle] !== 0 || head[handle] !== 0) continue;
+        if (holds[handle] === MAX_HOLDERS || --holds[handle] !== 0 || head[handle] !== 0) continue;
         const hash = this.#hashOf(handle);
         read ^= words[(hash & ((1 << groups.levelOf(hash)) - 1)) << LINE_BITS];
         hashes[removedCount] = hash;
