@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { formatDiagnostic } from './diagnose.ts';
-import { loadStandAlone } from './load.ts';
+import { loadStandAlone, MAX_FILE_CHARACTERS } from './load.ts';
 import { parsePrefixRange } from './policy-syntax.ts';
 
 const BASE = 'routerId: 10.0.0.1\nas: 65001\n';
@@ -40,6 +40,32 @@ describe('stand-alone configuration', () => {
     ['ttlSecurityHops is GTSM', 'as: 65002, ttlSecurityHops: 2', { kind: 'gtsm', hops: 2 }],
   ])('%s', (_, fields, ttl) => {
     expect(desired(`${BASE}peers: [{address: 10.0.0.2, ${fields}}]`).peers[0].session.ttl).toEqual(ttl);
+  });
+
+  test.each([
+    ['nothing said', '', null],
+    ['true', ', bfd: true', { minTxMs: 300, minRxMs: 300, multiplier: 3, multihop: false, strict: false }],
+    ['false', ', bfd: false', null],
+    [
+      'details',
+      ', bfd: {minTxMs: 50, strict: true}',
+      { minTxMs: 50, minRxMs: 300, multiplier: 3, multihop: false, strict: true },
+    ],
+  ])('BFD: %s', (_, fields, bfd) => {
+    expect(desired(`${BASE}peers: [{address: 10.0.0.2, as: 65002${fields}}]`).peers[0].session.bfd).toEqual(bfd);
+  });
+
+  test.each([
+    ['a word', 'bfd: fast', 'peers.0.bfd: wanted true, false or {minTxMs'],
+    ['too short', 'bfd: {minTxMs: 10}', 'peers.0.bfd.minTxMs: wanted 50 to 10000 milliseconds'],
+    ['an unknown field', 'bfd: {interval: 50}', 'unknown field "interval"'],
+    ['one hop over several', 'bfd: {multihop: false}, multihopTtl: 5', 'peers.0.bfd.multihop: single-hop BFD cannot'],
+  ])('BFD refused: %s', (_, fields, words) => {
+    expect(firstError(`${BASE}peers: [{address: 10.0.0.2, as: 65002, ${fields}}]`)).toContain(words);
+  });
+
+  test('a file that is too large is refused before it is looked into', () => {
+    expect(firstError(`${BASE}# ${'x'.repeat(MAX_FILE_CHARACTERS)}`)).toContain('test.yaml:1:1 larger than');
   });
 
   test('a peer takes what its group says and overrides it field by field', () => {

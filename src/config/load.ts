@@ -11,6 +11,8 @@ import { type ApiConfig, configSchema } from './schema.ts';
 import { toDesiredState } from './to-desired-state.ts';
 import { describeIssue } from './words.ts';
 
+/** Some 100,000 peers; more is a mistake, and would hold up everything while it is read. */
+export const MAX_FILE_CHARACTERS = 16 * 1024 * 1024;
 /** YAML aliases may multiply; a configuration has a handful. */
 const MAX_ALIASES = 100;
 
@@ -30,6 +32,10 @@ export type LoadResult =
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 export function loadStandAlone(file: string, text: string): LoadResult {
+  if (text.length > MAX_FILE_CHARACTERS) {
+    const message = `larger than ${MAX_FILE_CHARACTERS} characters: not read`;
+    return { ok: false, diagnostics: [{ file, line: 1, column: 1, field: '', message }] };
+  }
   const source = new SourceDocument(file, text);
   const syntax = source.syntaxErrors();
   if (syntax.length > 0) return { ok: false, diagnostics: syntax };

@@ -5,7 +5,7 @@ import { TREATMENT_OK } from '../../bgp/wire/error.ts';
 import { SILENT_LOG } from '../log/log.ts';
 import { VirtualClock } from './clock.ts';
 import { InputTurns } from './input-turns.ts';
-import { PeerDriver, type PeerHost } from './peer-driver.ts';
+import { MAX_LINGERING, PeerDriver, type PeerHost } from './peer-driver.ts';
 
 /** Both ends of a session in one process, on loopback sockets and a clock that the test turns. */
 class End implements PeerHost {
@@ -146,6 +146,26 @@ describe('two peer drivers on loopback sockets', () => {
       communication: 'maintenance',
     });
     expect(left.driver.fsmState).toBe('Idle');
+  });
+
+  test('a peer that opens connections in a loop: some are told why they are refused, the others only closed', async () => {
+    await until(established, 'established');
+    const heard: number[] = [];
+    const ended = { count: 0 };
+    const callers = Array.from({ length: 5 * MAX_LINGERING }, (_, i) => {
+      const socket = connect(left.dialPort, '127.0.0.1');
+      // Half-open: it does not close its side, so that the other has to wait.
+      socket.on('data', () => heard.push(i));
+      socket.on('error', () => {});
+      socket.on('close', () => ended.count++);
+      socket.allowHalfOpen = true;
+      left.sockets.push(socket);
+      return socket;
+    });
+    await until(() => ended.count + heard.length >= callers.length, 'all of them are answered or closed');
+    expect(new Set(heard).size).toBeGreaterThan(0);
+    expect(right.driver.connection).not.toBeNull();
+    expect(right.calls).toEqual(['up']);
   });
 
   test('garbage instead of a header ends only this session', async () => {

@@ -39,6 +39,8 @@ import { type ConnectionOwner, PeerConnection } from './peer-connection.ts';
 import { PeerTimers } from './peer-timers.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Of closed connections whose NOTIFICATION has not left; further ones are closed without waiting for it. */
+export const MAX_LINGERING = 8;
 const KEEPALIVE: Uint8Array = finishMessage(startMessage(MESSAGE_KEEPALIVE));
 
 /** What a driver needs from the speaker around it. */
@@ -116,6 +118,8 @@ export class PeerDriver implements ConnectionOwner {
   #nextIncoming = 1;
   #queue: Event[] = [];
   #isStepping = false;
+  /** Connections that are closed but still have something to say. */
+  #lingering = 0;
   /** A peer that sends nothing else would fill the disk. */
   readonly #malformed: BoundedLines<'updates'>;
 
@@ -402,7 +406,13 @@ export class PeerDriver implements ConnectionOwner {
     this.#dialling.delete(connectionId);
     const connection = this.#connections.get(connectionId);
     if (connection === undefined) return;
-    connection.close(discard);
+    // A peer that opens connections in a loop must not hold a descriptor for each while its refusal leaves.
+    const isCrowded = this.#lingering >= MAX_LINGERING;
+    connection.close(discard || isCrowded);
+    if (!discard && !isCrowded && !connection.socket.destroyed) {
+      this.#lingering++;
+      connection.socket.once('close', () => this.#lingering--);
+    }
     this.#forget(connection);
   }
 

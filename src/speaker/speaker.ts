@@ -18,6 +18,7 @@ import type { ReceiveOutcome } from '../../rib/rib.ts';
 import type { Log } from '../log/log.ts';
 import { type ConnectionFailure, openConnection, type PendingConnection } from '../net/connection.ts';
 import { AgentRoutes, type OriginHost } from './agent-routes.ts';
+import { boundedConditions } from './bounded-conditions.ts';
 import type { Clock } from './clock.ts';
 import { Convergence } from './convergence.ts';
 import { SpeakerCore } from './core.ts';
@@ -161,7 +162,7 @@ export class Speaker implements PeerHost, OriginHost {
 
   setDesiredRevision(revision: string, conditions: readonly Condition[]): void {
     this.desiredRevision = revision;
-    this.desiredConditions = conditions;
+    this.desiredConditions = boundedConditions(conditions);
   }
 
   /** Begins with a first state; the reason when that is impossible (then nothing runs). */
