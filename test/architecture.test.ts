@@ -76,6 +76,19 @@ describe('architecture', () => {
     },
   );
 
+  test('only a few files read the wall clock: setting it must not move a timer', () => {
+    const readers = product.filter((file) => /\bDate\.now\b|new Date\(\)/.test(readFileSync(join(ROOT, file), 'utf8')));
+    const allowed = [
+      // Says what time it is, for people; timers ask the other half of it.
+      'src/speaker/clock.ts',
+      // A token's end is a wall-clock time.
+      'confd/datastore/kubernetes/credentials.ts',
+      // Shows a person how long something takes.
+      'src/lab/main.ts',
+    ];
+    expect(readers.filter((file) => !allowed.includes(file) && !file.startsWith('src/cli/'))).toEqual([]);
+  });
+
   test.each(sources.map((file) => [file]))('%s is at most 600 lines', (file) => {
     expect(readFileSync(join(ROOT, file), 'utf8').split('\n').length).toBeLessThanOrEqual(MAX_LINES);
   });
