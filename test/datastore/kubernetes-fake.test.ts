@@ -23,7 +23,7 @@ function pathOf({ kind }: { readonly kind: string }): string {
   return kind === 'Node' ? '/api/v1/nodes' : `/apis/${GROUP}/${CALICO_PLURALS[kind]}`;
 }
 
-function open(port: number, tuning: Partial<KubernetesTuning> = {}): KubernetesDatastore {
+function open(port: number, tuning: Partial<KubernetesTuning> = {}, readsNodeSpec = false): KubernetesDatastore {
   const access: ClusterAccess = {
     server: `http://127.0.0.1:${port}`,
     serverName: null,
@@ -42,6 +42,7 @@ function open(port: number, tuning: Partial<KubernetesTuning> = {}): KubernetesD
     group: null,
     secretNamespace: 'kube-system',
     advertisesClusterIps: false,
+    readsNodeSpec,
   };
   return new KubernetesDatastore(options, { ...QUICK, ...tuning });
 }
@@ -92,14 +93,17 @@ datastoreCompliance('kubernetes, in memory', {
 
 async function withServer(
   paths: readonly string[],
-  use: (server: FakeKubeApiserver, follow: (tuning?: Partial<KubernetesTuning>) => Recorder) => Promise<void>,
+  use: (
+    server: FakeKubeApiserver,
+    follow: (tuning?: Partial<KubernetesTuning>, readsNodeSpec?: boolean) => Recorder,
+  ) => Promise<void>,
 ): Promise<void> {
   const server = new FakeKubeApiserver(paths);
   await server.start();
   const recorders: Recorder[] = [];
   try {
-    await use(server, (tuning) => {
-      const recorder = new Recorder(open(server.port, tuning));
+    await use(server, (tuning, readsNodeSpec) => {
+      const recorder = new Recorder(open(server.port, tuning, readsNodeSpec));
       recorders.push(recorder);
       recorder.start();
       return recorder;
@@ -127,6 +131,29 @@ test('a list and a watch for each kind, and no more while nothing happens', asyn
     expect(server.requests.filter((path) => path.includes('services') || path.includes('secrets'))).toEqual([]);
     const nodes = server.requests.find((path) => path.startsWith('/api/v1/nodes?') && !path.includes('watch'));
     expect(nodes).toBe('/api/v1/nodes?limit=100&resourceVersion=0&resourceVersionMatch=NotOlderThan');
+  });
+});
+
+test('a cordon and taints are seen where they count (PEREGRINE_DRAIN_ON), and else nothing of the spec is read', async () => {
+  await withServer(PATHS, async (server, follow) => {
+    const put = (spec: object, address: string): void =>
+      server.put('/api/v1/nodes', {
+        metadata: { name: OWN_NODE, annotations: { 'projectcalico.org/IPv4Address': address } },
+        spec,
+      } as unknown as FakeObject);
+    put({}, '10.0.0.1/24');
+    const [reading, usual] = [follow(HASTY, true), follow(HASTY)];
+    for (const recorder of [reading, usual]) await recorder.sees('the node', (now) => now.nodes.has(OWN_NODE));
+    const taints = [{ key: 'example.com/maintenance', value: '', effect: 'NoSchedule' }];
+    put({ unschedulable: true, taints }, '10.0.0.2/24');
+    const has = (last: string) => (now: (typeof reading)['resources']) =>
+      now.nodes.get(OWN_NODE)?.ipv4?.address === last;
+    await reading.sees('the cordon', (now) => now.nodes.get(OWN_NODE)?.upkeep?.isUnschedulable === true);
+    expect(reading.resources.nodes.get(OWN_NODE)?.upkeep?.taints).toEqual(taints);
+    await usual.sees('the other address', has('10.0.0.2'));
+    expect(usual.resources.nodes.get(OWN_NODE)?.upkeep).toBeUndefined();
+    put({}, '10.0.0.2/24');
+    await reading.sees('that it is uncordoned', (now) => now.nodes.get(OWN_NODE)?.upkeep === undefined);
   });
 });
 
