@@ -119,7 +119,8 @@ describe.skipIf(!isAsked)('images (PEREGRINE_TEST_DOCKER=1 runs this, with a Doc
       spawnSync('docker', ['rm', '-f', nameOf(name)]);
     }
     spawnSync('docker', ['network', 'rm', PREFIX]);
-    for (const tag of ['confd', 'native', 'calico-node', 'etcd']) spawnSync('docker', ['rmi', `${PREFIX}:${tag}`]);
+    for (const tag of ['empty', 'confd', 'native', 'calico-node', 'etcd'])
+      spawnSync('docker', ['rmi', `${PREFIX}:${tag}`]);
     rmSync(folder, { recursive: true, force: true });
   }, DEADLINE_MS);
 
@@ -167,6 +168,16 @@ describe.skipIf(!isAsked)('images (PEREGRINE_TEST_DOCKER=1 runs this, with a Doc
       }
     },
   );
+
+  test('the overlay needs no library of the image that it is put on: it runs in an empty one', () => {
+    const tag = `${PREFIX}:native`;
+    const input = `FROM scratch\nCOPY --from=${tag} /opt/peregrine /opt/peregrine\n`;
+    const built = spawnSync('docker', ['build', '-q', '-t', `${PREFIX}:empty`, '-'], { input, encoding: 'utf8' });
+    expect(built.stderr).not.toMatch(/error/i);
+    const node = ['/opt/peregrine/bin/node', '-p'];
+    const script = `require('/opt/peregrine/node_modules/koffi').load('libc.so.6').func('int getpid()')() === process.pid`;
+    expect(docker('run', '--rm', '--network', 'none', `${PREFIX}:empty`, ...node, script).trim()).toBe('true');
+  });
 
   describe('calico-node with the overlay', () => {
     const write = (name: string, text: string): void => {
@@ -247,6 +258,7 @@ describe.skipIf(!isAsked)('images (PEREGRINE_TEST_DOCKER=1 runs this, with a Doc
         '-c',
         'for one in /proc/[0-9]*/cmdline; do read -r -d "" title < $one; echo $title; done',
       );
+      expect(exec(name, 'peregrine', 'show', 'peers')).toMatch(/Mesh_\S+ .* Established/);
       // calicoctl node status looks for processes of exactly these names.
       for (const title of ['bird', 'bird6']) expect(titles.split('\n').map((one) => one.trim())).toContain(title);
     });

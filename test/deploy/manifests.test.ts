@@ -260,6 +260,7 @@ describe.skipIf(KUBECTL_MISSING !== null)(`kustomize (${KUBECTL_MISSING ?? 'kube
 
     test.each([
       'rbac/passwords.yaml',
+      'rbac/node-status.yaml',
       'components/pod-monitor/pod-monitor.yaml',
       'components/prometheus-rule/prometheus-rule.yaml',
     ])('takes %s', (name) => {

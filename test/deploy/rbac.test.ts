@@ -18,6 +18,7 @@ import { type ApiObject, KUBE_APISERVER_MISSING, KubeServer } from '../servers/k
 import { DaemonProcess } from '../support/daemon-process.ts';
 import { PEREGRINE_MAIN } from '../support/local-daemon.ts';
 import { waitUntil } from '../support/wait-for.ts';
+import type { Manifest } from './kustomize.ts';
 
 const RBAC = fileURLToPath(new URL('../../deploy/rbac/', import.meta.url));
 const DEADLINE_MS = 60_000;
@@ -35,6 +36,13 @@ const manifests = (name: string): ApiObject[] =>
 const CORE = manifests('cluster-role.yaml');
 const SERVICES = manifests('services.yaml');
 const PASSWORDS = manifests('passwords.yaml');
+
+/** As the kubelet would give them to the container. */
+function daemonSetArguments(): string[] {
+  const [daemonSet] = manifests('../daemonset/daemonset.yaml') as unknown as Manifest[];
+  const args = daemonSet.spec?.template?.spec.containers[0].args ?? [];
+  return args.map((one) => one.replace('$(NODENAME)', NODE));
+}
 
 /** `verb group/resource` of every right that is granted. */
 function granted(objects: readonly ApiObject[]): string[] {
@@ -140,7 +148,7 @@ describe.skipIf(KUBE_APISERVER_MISSING !== null)(`deploy/rbac (${KUBE_APISERVER_
     await writeFile(join(folder, 'kubeconfig'), JSON.stringify(kubeconfig));
 
     socket = join(folder, 'peregrine.sock');
-    const argv = [process.execPath, PEREGRINE_MAIN, 'run', '--node', NODE, '--datastore', 'kubernetes'];
+    const argv = [process.execPath, PEREGRINE_MAIN, ...daemonSetArguments()];
     daemon = new DaemonProcess([...argv, '--kernel', 'none', '--socket', socket], {
       namespacePath: null,
       logPath: join(folder, 'daemon.log'),
