@@ -38,7 +38,7 @@ function layer(file: string): number {
 describe('architecture', () => {
   test('the reader of imports sees imports', () => {
     expect(imports('src/main.ts')).toContain('node:util');
-    expect(imports('src/main.ts')).toContain('./daemon.ts');
+    expect(imports('src/main.ts')).toContain('./cli/run-command.ts');
     expect(imports('rib/fib.ts')).toContain('../bgp/family.ts');
   });
 

@@ -1,8 +1,10 @@
 /** Talks to the control API of a running daemon over its Unix socket. */
 
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { ProblemView } from '../api/schema.ts';
+import { DEFAULT_CONTROL_SOCKET, type ProblemView } from '../api/schema.ts';
 
 const BROKEN_OFF = 'the daemon broke off its answer';
 
@@ -19,10 +21,42 @@ export class ClientError extends Error {
 
 export function explainConnection(socketPath: string, error: NodeJS.ErrnoException): ClientError {
   if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
-    return new ClientError(`no daemon answers on ${socketPath} (is peregrine running? see --socket)`);
+    return new ClientError(
+      `no daemon answers on ${socketPath} (is peregrine running? see --socket)${others(socketPath)}`,
+    );
   }
-  if (error.code === 'EACCES') return new ClientError(`no permission for ${socketPath}: run as root or join its group`);
+  if (error.code === 'EACCES') return new ClientError(`no permission for ${socketPath}: ${whoMay(socketPath)}`);
   return new ClientError(`${socketPath}: ${error.message}`);
+}
+
+/** Other sockets in the usual folder, as those of the launchers of BIRD. */
+function others(socketPath: string): string {
+  const folder = dirname(DEFAULT_CONTROL_SOCKET);
+  try {
+    const found = readdirSync(folder).map((name) => `${folder}/${name}`);
+    const sockets = found.filter((path) => path !== socketPath && statSync(path).isSocket());
+    return sockets.length === 0 ? '' : `; there is --socket ${sockets.join(', ')}`;
+  } catch {
+    return '';
+  }
+}
+
+/** What to do about EACCES: a socket is for its owner and its group. */
+function whoMay(socketPath: string): string {
+  try {
+    const { gid } = statSync(socketPath);
+    const line = readFileSync('/etc/group', 'utf8')
+      .split('\n')
+      .find((one) => one.split(':')[2] === String(gid));
+    const group = line?.split(':')[0] ?? String(gid);
+    // Making everybody who asks a member of root's group is no advice.
+    if (gid !== 0)
+      return `run it with sudo, or join the group ${group} (sudo usermod -aG ${group} YOU, then log in again)`;
+    return 'run it with sudo, or start the daemon with --socket-group GROUP and join that group';
+  } catch {
+    // Its folder is closed to us.
+    return 'run it with sudo, or join its group';
+  }
 }
 
 function isProblem(value: unknown): value is ProblemView {

@@ -1,5 +1,6 @@
 /** `peregrine show ...` beyond peers and routes: one peer in full, and what routes depend on. */
 
+import { type RunningPart, stateOfParts } from '../api/running.ts';
 import type { View } from '../api/schema.ts';
 import { fetchList, fetchOne } from './client.ts';
 import { printList, type ShowOptions } from './show.ts';
@@ -141,4 +142,15 @@ export async function showPolicies(options: ShowOptions): Promise<void> {
     isFirst = false;
   }
   if (isFirst) options.write('no policies are in force\n');
+}
+
+/** What is in force, as `derive` shows it; passwords do not leave the daemon. */
+export async function showRunning(options: ShowOptions): Promise<void> {
+  const parts = fetchList<RunningPart>(options.socketPath, '/v1/running');
+  if (options.json) {
+    for await (const part of parts) options.write(`${JSON.stringify(part)}\n`);
+    return;
+  }
+  const { formatDesired } = await import('./derive-report.ts');
+  options.write(`${formatDesired(await stateOfParts(parts), { policies: options.policies })}\n`);
 }

@@ -21,6 +21,8 @@ export interface ShowOptions {
   /** Parameters of the API: which routes, which page. */
   readonly query: URLSearchParams;
   readonly write: (text: string) => void;
+  /** `show running`: also every policy in words. */
+  readonly policies: boolean;
 }
 
 /** Rows printed together, so that huge tables need no memory. */
@@ -30,7 +32,7 @@ const BGP_PORT = 179;
 export async function printList<T>(
   items: AsyncIterable<T>,
   columns: readonly Column<T>[],
-  options: ShowOptions,
+  options: Pick<ShowOptions, 'json' | 'write'>,
   empty: string,
 ): Promise<void> {
   const table = new TableFormatter(columns);

@@ -228,12 +228,6 @@ describe('show', () => {
       1,
       'there is no peer "south"; there are: away, east, masses, west',
     ],
-    [
-      'an unknown action',
-      ['peer', 'east', 'fix'],
-      2,
-      'no action "fix"; wanted refresh-in, refresh-out, reset, disable, enable, drain, undrain or log-level LEVEL',
-    ],
     ['nonsense for a prefix', ['show', 'routes', '10.0.0'], 2, '"10.0.0" is not a prefix or address'],
     [
       'an unknown family',
