@@ -159,7 +159,8 @@ for (const kind of ['bird', 'frr'] as const) {
         await up(pair);
         expect(await foreignTable(pair)).toContain('10.1.0.0/24');
         // Not down and up again: gone on with.
-        expect(pair.peregrine.daemon.log()).not.toMatch(/BFD_UP|BFD_DOWN/);
+        const told = pair.peregrine.daemon.log().match(/BFD_UP|BFD_DOWN/g);
+        expect(told, 'of both lives: up once').toEqual(['BFD_UP']);
       });
     });
   });
