@@ -58,6 +58,8 @@ export type FromWorker =
       readonly sessions: readonly (readonly [string, readonly number[]])[];
       readonly strangers: number;
     }
+  /** A descriptor that whoever survives this thread has to close. */
+  | { readonly type: 'descriptor'; readonly descriptor: number; readonly isOpen: boolean }
   | { readonly type: 'ended' };
 
 export type BfdProblem =

@@ -9,6 +9,7 @@ import { Worker } from 'node:worker_threads';
 import type { BfdChange, BfdResume, BfdSnapshot } from '../../bgp/bfd/session.ts';
 import type { BfdConfig, SessionConfig } from '../../bgp/session-config.ts';
 import type { Log } from '../log/log.ts';
+import { syscalls, tryLoadSyscalls } from '../net/syscalls.ts';
 import type { Clock, TimerHandle } from '../speaker/clock.ts';
 import { BFD_COUNTERS, type BfdSpec, type FromWorker, type ToWorker } from './messages.ts';
 
@@ -68,6 +69,10 @@ export interface BfdServiceOptions {
 }
 
 function startThread(events: BfdWorkerEvents): BfdWorker {
+  // Loaded by the worker alone, koffi would be unmapped with it while its handles are still being closed: a segmentation
+  // fault of the whole process.
+  const problem = tryLoadSyscalls();
+  if (problem !== null) throw new Error(problem);
   const worker = new Worker(new URL('./bfd-worker.js', import.meta.url), { name: 'bfd' });
   let isOver = false;
   const over = (reason: string): void => {
@@ -98,6 +103,8 @@ export class BfdService {
   #remembering: TimerHandle | null = null;
   #lastSignMs = 0;
   #ended: (() => void) | null = null;
+  /** Of the worker; they outlive it. */
+  readonly #descriptors = new Set<number>();
   /** Why packets of all sessions may not arrive; null: nothing known. */
   listenProblem: string | null = null;
   strangers = 0;
@@ -227,6 +234,9 @@ export class BfdService {
     const { clock, log } = this.#options;
     this.#worker = null;
     this.#watch?.cancel();
+    // Its ports must be free for the next one.
+    for (const descriptor of this.#descriptors) syscalls().close(descriptor);
+    this.#descriptors.clear();
     if (this.#ended !== null) return this.#ended();
     const isNew = clock.nowMs() - this.#startedMs > RESTART_FORGET_MS || this.#restartMs === 0;
     this.#restartMs = isNew ? RESTART_FIRST_MS : Math.min(this.#restartMs * 2, RESTART_LAST_MS);
@@ -270,6 +280,10 @@ export class BfdService {
           const state = this.#states.get(key);
           if (state !== undefined) state.counters = counters;
         }
+        return;
+      case 'descriptor':
+        if (message.isOpen) this.#descriptors.add(message.descriptor);
+        else this.#descriptors.delete(message.descriptor);
         return;
       case 'ended':
         this.#ended?.();

@@ -88,11 +88,18 @@ export class BfdSockets {
   readonly #take: (datagram: Datagram, multihop: boolean) => void;
   readonly #receivers = new Map<string, Receiver>();
   readonly #sourcePorts = new Set<number>();
+  readonly #tracks: (descriptor: number, isOpen: boolean) => void;
   readonly #reader = new DatagramReader();
   #nextSourcePort: number;
 
-  constructor(random: () => number, take: (datagram: Datagram, multihop: boolean) => void) {
+  /** `tracks` hears of every descriptor that is opened (true) or about to be closed: a thread that ends leaves them open. */
+  constructor(
+    random: () => number,
+    take: (datagram: Datagram, multihop: boolean) => void,
+    tracks: (descriptor: number, isOpen: boolean) => void = () => {},
+  ) {
     this.#take = take;
+    this.#tracks = tracks;
     this.#nextSourcePort = FIRST_SOURCE_PORT + Math.floor(random() * (LAST_SOURCE_PORT - FIRST_SOURCE_PORT + 1));
   }
 
@@ -102,6 +109,7 @@ export class BfdSockets {
     for (const [key, receiver] of this.#receivers) {
       if (keys.has(key)) continue;
       this.#receivers.delete(key);
+      this.#tracks(receiver.descriptor, false);
       closeReceiver(receiver);
     }
     const problems: string[] = [];
@@ -154,9 +162,11 @@ export class BfdSockets {
       },
       close: () => {
         this.#sourcePorts.delete(bound);
+        this.#tracks(descriptor, false);
         calls.close(descriptor);
       },
     };
+    this.#tracks(descriptor, true);
     return { ok: true, value };
   }
 
@@ -206,6 +216,7 @@ export class BfdSockets {
       calls.close(descriptor);
       return { ok: false, problem: problemOf(`cannot listen on ${where}`, result) };
     }
+    this.#tracks(descriptor, true);
     const poll = calls.poll(descriptor, 'readable', () => this.#read(descriptor, multihop));
     return { ok: true, value: { descriptor, multihop, poll } };
   }

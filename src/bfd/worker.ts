@@ -53,10 +53,14 @@ function run(port: MessagePort): void {
     },
     { nowMs, random },
   );
-  const sockets = new BfdSockets(random, (datagram, multihop) => {
-    engine.receive(datagram, multihop);
-    wake();
-  });
+  const sockets = new BfdSockets(
+    random,
+    (datagram, multihop) => {
+      engine.receive(datagram, multihop);
+      wake();
+    },
+    (descriptor, isOpen) => tell({ type: 'descriptor', descriptor, isOpen }),
+  );
 
   const end = (): void => {
     sockets.listen([]);
