@@ -168,13 +168,41 @@ describe.skipIf(KUBECTL_MISSING !== null)(`kustomize (${KUBECTL_MISSING ?? 'kube
     expect(second.spec?.template?.spec).toMatchObject({ nodeSelector: { 'peregrine.io/route-reflector': 'second' } });
   });
 
-  test.each(['daemonset', 'sidecar', 'route-reflector/first'])('%s with pod-monitor is scraped', (name) => {
+  /** A copy of one of them with more components, built. */
+  const textWith = (name: string, ...components: readonly string[]): string => {
     const copy = prepare();
     const path = join(copy, name, 'kustomization.yaml');
-    const up = relative(join(copy, name), join(copy, 'components/pod-monitor'));
+    const more = components.map((one) => relative(join(copy, name), join(copy, 'components', one)));
     const given = parse(readFileSync(path, 'utf8')) as Kustomization;
-    writeFileSync(path, stringify({ ...given, components: [...(given.components ?? []), up] }));
-    const manifests = parseManifests(build(join(copy, name)));
+    writeFileSync(path, stringify({ ...given, components: [...(given.components ?? []), ...more] }));
+    return build(join(copy, name));
+  };
+
+  test.each(['daemonset', 'sidecar'])(
+    '%s with etcd reads what the datastore reads, and mounts the certificates',
+    (name) => {
+      const manifests = parseManifests(textWith(name, 'etcd'));
+      const [{ container, manifest }] = ours(manifests);
+      expect(container.args).toEqual(['run', '--node', '$(NODENAME)', '--datastore', 'etcd']);
+      const variables = container.env?.map((one) => one.name) ?? [];
+      expect(variables).toEqual(
+        expect.arrayContaining([
+          'NODENAME',
+          'NAMESPACE',
+          'ETCD_ENDPOINTS',
+          'ETCD_CA_CERT_FILE',
+          'ETCD_KEY_FILE',
+          'ETCD_CERT_FILE',
+        ]),
+      );
+      const mounts = container.volumeMounts?.map((one) => one.name) ?? [];
+      expect(mounts.sort()).toEqual(['etcd-certs', 'run-peregrine', 'var-run-calico']);
+      expect(manifest.spec?.template?.spec.volumes.map((one) => one.name).sort()).toEqual(mounts);
+    },
+  );
+
+  test.each(['daemonset', 'sidecar', 'route-reflector/first'])('%s with pod-monitor is scraped', (name) => {
+    const manifests = parseManifests(textWith(name, 'pod-monitor'));
     const [{ container, manifest }] = ours(manifests);
     expect(container.env?.find((one) => one.name === 'PEREGRINE_MONITOR_LISTEN')?.value).toBe('9179');
     const monitor = manifests.find(({ kind }) => kind === 'PodMonitor')?.spec as unknown as {
@@ -267,6 +295,12 @@ describe.skipIf(KUBECTL_MISSING !== null)(`kustomize (${KUBECTL_MISSING ?? 'kube
       const done = apply(readFileSync(join(folder, name), 'utf8'), '--dry-run=server');
       expect(done.stderr).toBe('');
       expect(done.status).toBe(0);
+    });
+
+    test.each(['daemonset', 'sidecar'])('takes %s with all components for it', (name) => {
+      const done = apply(textWith(name, 'etcd', 'pod-monitor', 'prometheus-rule'), '--dry-run=server');
+      expect(done.stderr).toBe('');
+      expect(done.stdout).toContain('podmonitor.monitoring.coreos.com/peregrine created');
     });
 
     test('and would not take a field that does not exist', () => {

@@ -17,12 +17,14 @@ import { calicoCrdOf, type TestGroup } from '../servers/crds.ts';
 import { type ApiObject, KUBE_APISERVER_MISSING, KubeServer } from '../servers/kube-server.ts';
 import { DaemonProcess } from '../support/daemon-process.ts';
 import { PEREGRINE_MAIN } from '../support/local-daemon.ts';
+import { LOOPBACK_PORT, loopbackAddress } from '../support/loopback.ts';
 import { waitUntil } from '../support/wait-for.ts';
 import type { Manifest } from './kustomize.ts';
 
 const RBAC = fileURLToPath(new URL('../../deploy/rbac/', import.meta.url));
 const DEADLINE_MS = 60_000;
 const NODE = 'node-1';
+const [OWN, TOR] = [21, 22].map(loopbackAddress);
 const ACCOUNT = 'system:serviceaccount:kube-system:peregrine';
 
 interface Rule {
@@ -81,12 +83,12 @@ describe.skipIf(KUBE_APISERVER_MISSING !== null)(`deploy/rbac (${KUBE_APISERVER_
   const cluster = (group: TestGroup): ApiObject[] => [
     calico(group, 'BGPConfiguration', 'default', {
       asNumber: 64512,
-      listenPort: 11979,
+      listenPort: LOOPBACK_PORT,
       bindMode: 'NodeIP',
       serviceClusterIPs: [{ cidr: '10.96.0.0/16' }],
     }),
     calico(group, 'BGPPeer', 'tor', {
-      peerIP: '127.0.13.2',
+      peerIP: TOR,
       asNumber: 65001,
       password: { secretKeyRef: { name: 'bgp-passwords', key: 'tor' } },
     }),
@@ -120,7 +122,7 @@ describe.skipIf(KUBE_APISERVER_MISSING !== null)(`deploy/rbac (${KUBE_APISERVER_
     await server.put({
       apiVersion: 'v1',
       kind: 'Node',
-      metadata: { name: NODE, annotations: { 'projectcalico.org/IPv4Address': '127.0.13.1/24' } },
+      metadata: { name: NODE, annotations: { 'projectcalico.org/IPv4Address': `${OWN}/24` } },
     });
     await server.put({
       apiVersion: 'v1',
