@@ -8,7 +8,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod';
@@ -113,6 +113,7 @@ export class RestartFile implements RestartMemory {
   #timer: TimerHandle | null = null;
   #writing: Promise<void> = Promise.resolve();
   #hasFailed = false;
+  #isWritable = true;
 
   constructor(path: string, log: Log, clock: Clock) {
     this.#path = path;
@@ -126,7 +127,7 @@ export class RestartFile implements RestartMemory {
     const { hadKernelRoutes, peers, bfd = {} } = this.#state;
     if (hadKernelRoutes === undefined || peers === undefined) return;
     const text = encodeRestartState({ hadKernelRoutes, peers, bfd, place: this.place });
-    if (text === (this.#wanted ?? this.#written)) return;
+    if (!this.#isWritable || text === (this.#wanted ?? this.#written)) return;
     this.#wanted = text;
     this.#timer ??= this.#clock.setTimer(WRITE_DELAY_MS, () => void this.flush());
   }
@@ -142,6 +143,7 @@ export class RestartFile implements RestartMemory {
     this.#wanted = null;
     this.#timer?.cancel();
     this.#timer = null;
+    if (!this.#isWritable) return this.#writing;
     this.#writing = this.#writing.then(() => rm(this.#path, { force: true }).catch((error) => this.#failed(error)));
     return this.#writing;
   }
@@ -149,12 +151,20 @@ export class RestartFile implements RestartMemory {
   #read(): RememberedRestart | null {
     let text: string;
     try {
+      // A pipe or a device would be read for ever.
+      const { size, isRegular } = fileAt(this.#path);
+      if (!isRegular || size > FILE_OCTETS_MAX) {
+        // Nor is it to be replaced.
+        this.#isWritable = isRegular;
+        this.#refused(isRegular ? 'it is too large' : 'it is not a regular file');
+        return null;
+      }
       text = readFileSync(this.#path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#refused(messageOf(error));
       return null;
     }
-    const state = text.length > FILE_OCTETS_MAX ? 'it is too large' : decodeRestartState(text);
+    const state = decodeRestartState(text);
     if (typeof state !== 'string') return state;
     this.#refused(state);
     return null;
@@ -187,6 +197,11 @@ export class RestartFile implements RestartMemory {
   #refused(why: string): void {
     this.#log.warn('RESTART_FILE', { path: this.#path }, `the restart file is passed over: ${why}`);
   }
+}
+
+function fileAt(path: string): { readonly size: number; readonly isRegular: boolean } {
+  const found = statSync(path);
+  return { size: found.size, isRegular: found.isFile() };
 }
 
 function messageOf(error: unknown): string {
