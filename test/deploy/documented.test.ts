@@ -6,11 +6,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { decodeObject } from '../../confd/model/resource.ts';
 import { loadStandAlone } from '../../src/config/load.ts';
-import { peregrine } from '../support/local-daemon.ts';
+import { LocalDaemon, peregrine } from '../support/local-daemon.ts';
+import { loopbackAddress } from '../support/loopback.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DOCUMENTS = [
@@ -50,6 +51,27 @@ describe('commands in the documents', () => {
 
   test.each(lines.filter(needsNothing))('%s: %s runs', async (_, line) => {
     const { status, stderr } = await peregrine(line.split(/\s+/).slice(2), { cwd: ROOT });
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+  });
+});
+
+/** Without a placeholder such as PREFIX or PEER, and without an end of the daemon or its sessions. */
+const asksDaemon = ([, line]: [string, string]): boolean =>
+  line.startsWith('peregrine ') && !/\b[A-Z]{3,}\b/.test(line) && !/ (drain|undrain|restart)\b/.test(line);
+
+describe('commands for a running daemon', () => {
+  let daemon: LocalDaemon;
+  beforeAll(async () => {
+    const originate = [{ prefix: '203.0.113.10/32' }];
+    daemon = await LocalDaemon.start(loopbackAddress(31), { routerId: '192.0.2.1', as: 65000, originate });
+  });
+  afterAll(() => daemon?.stop());
+
+  test('are there', () => expect(lines.filter(asksDaemon).length).toBeGreaterThan(4));
+
+  test.each(lines.filter(asksDaemon))('%s: %s', async (_, line) => {
+    const { status, stderr } = await daemon.cli(...line.split(/\s+/).slice(1));
     expect(stderr).toBe('');
     expect(status).toBe(0);
   });
