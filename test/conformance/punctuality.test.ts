@@ -4,8 +4,8 @@
  * all of them by closing, and beside a hundred that send all they have at once. The neighbours here close nothing by
  * themselves: what is judged is what the daemon sent.
  *
- * So do BFD packets (RFC 5880 6.8.7), sixty times as often: a second daemon watches the first one at 50 ms x 3, and is
- * watched by it. PEREGRINE_PUNCTUALITY_PREFIXES=1000000 is the long form.
+ * BFD packets (RFC 5880 6.8.7) are asked for sixty times as often: a second daemon watches the first one at 50 ms x 3, and
+ * is watched by it, and neither may go down. docs/bfd.md says how often that fails on an overloaded machine. PEREGRINE_PUNCTUALITY_PREFIXES=1000000 is the long form.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -162,7 +162,7 @@ test('and through a hundred peers that send 20,000 prefixes each at the same mom
   for (const speaker of [...speakers, quiet.speaker]) speaker.close();
 });
 
-test('BFD at 50 ms x 3 is never late while they come and go, and then notices a silent peer in time', async () => {
+test('BFD at 50 ms x 3 stays up while they come and go, and then notices a silent peer in time', async () => {
   const bfd = { minTxMs: BFD_INTERVAL_MS, minRxMs: BFD_INTERVAL_MS, multiplier: BFD_MULTIPLIER };
   const watched = { name: 'daemon', address: DAEMON, localAddress: WATCHING, as: OUR_AS, port: LOOPBACK_PORT, bfd };
   other = await LocalDaemon.start(WATCHING, { routerId: WATCHING, as: 65_005, peers: [watched] });
