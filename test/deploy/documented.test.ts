@@ -3,53 +3,29 @@
  * files that they name are there. YAML in them parses, and what is a resource of Calico is taken without a complaint.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { decodeObject } from '../../confd/model/resource.ts';
 import { loadStandAlone } from '../../src/config/load.ts';
 import { LocalDaemon, peregrine } from '../support/local-daemon.ts';
 import { loopbackAddress } from '../support/loopback.ts';
+import { COMMANDS, DOCUMENTS, fencedBlocks, ROOT } from './documents.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const DOCUMENTS = [
-  'install-calico',
-  'migrate',
-  'route-reflectors',
-  'tor',
-  'service-addresses',
-  'security',
-  'monitoring',
-];
-
-function blocks(document: string, language: string): string[] {
-  const text = readFileSync(join(ROOT, `docs/${document}.md`), 'utf8');
-  const found = [...text.matchAll(/^ *```(\w+)\n([\s\S]*?)^ *```$/gm)];
-  return found.filter(([, name]) => name === language).map(([, , body]) => body);
-}
-
-const lines = DOCUMENTS.flatMap((document) =>
-  blocks(document, 'sh')
-    .flatMap((body) => body.split('\n'))
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .map((line): [string, string] => [document, line]),
-);
-const needsNothing = ([, line]: [string, string]): boolean =>
+const needsNothing = ([, line]: readonly [string, string]): boolean =>
   /^npx peregrine (check|derive) /.test(line) && /(fixtures|deploy)\//.test(line) && !line.includes('kubernetes');
 
 describe('commands in the documents', () => {
-  test('are there', () => expect(lines.length).toBeGreaterThan(25));
+  test('are there', () => expect(COMMANDS.length).toBeGreaterThan(25));
 
-  test.each(lines)('%s: %s', (_, line) => {
+  test.each(COMMANDS)('%s: %s', (_, line) => {
     const named = line.split(/\s+/).filter((word) => /^(directory:)?(deploy|fixtures)\//.test(word));
     for (const word of named) expect(existsSync(join(ROOT, word.replace('directory:', ''))), word).toBe(true);
     expect(line).toMatch(/^(npx peregrine|peregrine|kubectl|calicoctl|docker|ip) /);
   });
 
-  test.each(lines.filter(needsNothing))('%s: %s runs', async (_, line) => {
+  test.each(COMMANDS.filter(needsNothing))('%s: %s runs', async (_, line) => {
     const { status, stderr } = await peregrine(line.split(/\s+/).slice(2), { cwd: ROOT });
     expect(stderr).toBe('');
     expect(status).toBe(0);
@@ -57,7 +33,7 @@ describe('commands in the documents', () => {
 });
 
 /** Without a placeholder such as PREFIX or PEER, and without an end of the daemon or its sessions. */
-const asksDaemon = ([, line]: [string, string]): boolean =>
+const asksDaemon = ([, line]: readonly [string, string]): boolean =>
   line.startsWith('peregrine ') && !/\b[A-Z]{3,}\b/.test(line) && !/ (drain|undrain|restart)\b/.test(line);
 
 describe('commands for a running daemon', () => {
@@ -68,9 +44,9 @@ describe('commands for a running daemon', () => {
   });
   afterAll(() => daemon?.stop());
 
-  test('are there', () => expect(lines.filter(asksDaemon).length).toBeGreaterThan(4));
+  test('are there', () => expect(COMMANDS.filter(asksDaemon).length).toBeGreaterThan(4));
 
-  test.each(lines.filter(asksDaemon))('%s: %s', async (_, line) => {
+  test.each(COMMANDS.filter(asksDaemon))('%s: %s', async (_, line) => {
     const { status, stderr } = await daemon.cli(...line.split(/\s+/).slice(1));
     expect(stderr).toBe('');
     expect(status).toBe(0);
@@ -78,7 +54,9 @@ describe('commands for a running daemon', () => {
 });
 
 describe('YAML in the documents', () => {
-  const found = DOCUMENTS.flatMap((document) => blocks(document, 'yaml').map((body) => [document, body] as const));
+  const found = DOCUMENTS.flatMap((document) =>
+    fencedBlocks(document, 'yaml').map((body) => [document, body] as const),
+  );
   test.each(found)('%s', (document, body) => {
     for (const one of parseAllDocuments(body)) {
       expect(one.errors).toEqual([]);

@@ -16,6 +16,7 @@ import { parse, stringify } from 'yaml';
 import { loadStandAlone } from '../../src/config/load.ts';
 import { monitorSettings } from '../../src/monitor/settings.ts';
 import { KUBE_APISERVER_MISSING, KubeServer, TOKENS } from '../servers/kube-server.ts';
+import { COMMANDS } from './documents.ts';
 import {
   build,
   type Container,
@@ -308,6 +309,34 @@ describe.skipIf(KUBECTL_MISSING !== null)(`kustomize (${KUBECTL_MISSING ?? 'kube
       const done = apply(text, '--dry-run=server');
       expect(done.status).toBe(1);
       expect(done.stderr).toContain('hostNetwrok');
+    });
+
+    test('the kubectl commands of the documents do what they say, in their order', () => {
+      const kubectl = (words: readonly string[]) =>
+        spawnSync('kubectl', words, {
+          cwd: dirname(folder),
+          env: { ...process.env, KUBECONFIG: kubeconfig },
+          encoding: 'utf8',
+        });
+      // What is there before: a node, and Calico by its manifest.
+      const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' } };
+      expect(apply(JSON.stringify(node)).status).toBe(0);
+      expect(apply(readFileSync(join(folder, 'sidecar/calico.yaml'), 'utf8')).stderr).toBe('');
+      const commands = COMMANDS.map(([, line]) => line).filter((line) => /^kubectl (?!.*\bexec\b)/.test(line));
+      expect(commands.length).toBeGreaterThan(5);
+      for (const line of commands) {
+        const { status, stderr } = kubectl(line.replace('NODE', 'node-1').split(/\s+/).slice(1));
+        expect(stderr, line).toBe('');
+        // 1: there are differences.
+        expect(status, line).toBe(line.startsWith('kubectl diff') ? 1 : 0);
+      }
+      const { stdout } = kubectl(['get', 'daemonsets,deployments', '-A', '-o', 'name']);
+      expect(stdout.trim().split('\n').sort()).toEqual([
+        'daemonset.apps/calico-node',
+        'daemonset.apps/peregrine',
+        'deployment.apps/peregrine-route-reflector-first',
+        'deployment.apps/peregrine-route-reflector-second',
+      ]);
     });
 
     /** As the controller would make it. */
