@@ -1,7 +1,7 @@
 // Bundles the daemon, the CLI and the lab into dist/ with esbuild: one entry file each, code that a mode does not
 // need in chunks of their own that are loaded on demand. Types are checked by `npm run typecheck`, not here.
 
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
@@ -31,9 +31,26 @@ await build({
   logLevel: 'warning',
 });
 
+// The looking-glass page: one script, one style sheet, nothing from elsewhere (src/page/).
+await build({
+  absWorkingDir: new URL('..', import.meta.url).pathname,
+  entryPoints: { app: 'src/page/client/main.ts', style: 'src/page/client/style.css' },
+  bundle: true,
+  format: 'esm',
+  platform: 'browser',
+  target: 'es2023',
+  outdir: `${outdir}page`,
+  minify: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+});
+for (const name of ['index.html', 'icon.svg'])
+  await copyFile(new URL(`../src/page/client/${name}`, import.meta.url), `${outdir}page/${name}`);
+
 // Chunks of earlier builds go, but not those that a daemon started a moment ago may still want to load.
 const KEEP_MS = 3_600_000;
 for (const name of await readdir(outdir)) {
   const path = `${outdir}${name}`;
+  if (name === 'page') continue;
   if (Date.now() - (await stat(path)).mtimeMs > KEEP_MS) await rm(path, { force: true });
 }

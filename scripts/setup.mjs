@@ -22,6 +22,7 @@ const TOOLS = [
   { file: 'exabgp', package: 'exabgp', purposes: ['test'], use: 'ExaBGP as peer' },
   { file: 'prometheus', package: 'prometheus', purposes: ['test'], use: 'alerting rules and dashboard' },
   { file: 'openssl', package: 'openssl', purposes: ['test'], use: 'certificates' },
+  { file: 'chromium', package: 'chromium', purposes: ['test'], use: 'the looking-glass page' },
   { file: 'etcd', package: 'etcd-server', purposes: ['test'], use: 'etcd as datastore' },
 ];
 

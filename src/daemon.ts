@@ -8,6 +8,7 @@ import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BirdFiles } from '../confd/bird-config/load.ts';
 import type { DatastoreSpec } from '../confd/datastore/open.ts';
+import type { ApiRoute } from './api/route.ts';
 import { DEFAULT_CONTROL_SOCKET } from './api/schema.ts';
 import type { ApiServer } from './api/server.ts';
 import { clearSocketPath } from './api/socket-file.ts';
@@ -220,12 +221,25 @@ class Daemon {
         import('./api/server.ts'),
         import('./speaker/speaker-api.ts'),
       ]);
-      const options = { socketPath: path, socketGroup, tcp };
+      const routes = tcp?.page ? await this.#pageRoutes() : [];
+      const options = { socketPath: path, socketGroup, tcp, moreRoutes: routes };
       const source = new SpeakerApi(this.#speaker, this.#options.monitor);
       this.#server = await ApiServer.start(options, source, this.#log);
       this.#log.info('API_SOCKET', { path }, 'control socket is open');
       await this.#openMonitor(source);
     });
+  }
+
+  /** A page that is not there is no reason not to route. */
+  async #pageRoutes(): Promise<readonly ApiRoute[]> {
+    try {
+      const { pageRoutes } = await import('./page/routes.ts');
+      return pageRoutes();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#log.error('API_PAGE', {}, `the page cannot be served: ${message}`);
+      return [];
+    }
   }
 
   /** Somebody who cannot look is no reason not to route. */

@@ -56,7 +56,7 @@ test.each([
 ])('%s is loopback: %s', (address, is) => expect(isLoopback(address)).toBe(is));
 
 const at = (address: string, more: Partial<TcpOptions> = {}): TcpOptions => ({
-  ...{ address, port: 1, tls: null, tokenFile: null, readTokenFile: null },
+  ...{ address, port: 1, tls: null, tokenFile: null, readTokenFile: null, page: false },
   ...more,
 });
 test.each([

@@ -27,6 +27,8 @@ export interface ApiServerOptions {
   readonly socketGroup?: string | null;
   readonly tcp?: TcpOptions | null;
   readonly routes?: readonly ApiRoute[];
+  /** Beside those of the API: the page. */
+  readonly moreRoutes?: readonly ApiRoute[];
   readonly stalledMs?: number;
 }
 
@@ -46,7 +48,12 @@ export class ApiServer {
   private constructor(source: ApiSource, options: ApiServerOptions, log: Log) {
     this.#log = log;
     this.#stalledMs = options.stalledMs ?? STALLED_MS;
-    this.#app = createApp(source, options.routes ?? ROUTES, log, (request) => this.#entrances.get(request)!);
+    this.#app = createApp(
+      source,
+      [...(options.routes ?? ROUTES), ...(options.moreRoutes ?? [])],
+      log,
+      (request) => this.#entrances.get(request)!,
+    );
   }
 
   /** Listens wherever the options say. Throws when that is impossible, saying why. */

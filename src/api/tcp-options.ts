@@ -15,6 +15,8 @@ export interface TcpOptions {
   /** Files of tokens that may read and act, and of tokens that may only read. */
   readonly tokenFile: string | null;
   readonly readTokenFile: string | null;
+  /** Serves the looking-glass page too (src/page/). */
+  readonly page: boolean;
 }
 
 /** What the files say. */
@@ -36,7 +38,7 @@ export function parseListen(text: string): { address: string; port: number } | n
 }
 
 /** The reason why these options are refused; null: they are not. */
-export function refusedTcp({ address, tokenFile, readTokenFile }: TcpOptions): string | null {
+export function refusedTcp({ address, tokenFile, readTokenFile }: Omit<TcpOptions, 'page'>): string | null {
   if (isLoopback(address) || tokenFile !== null || readTokenFile !== null) return null;
   return `the API on ${address} needs a token: only on loopback it may be read without one`;
 }
@@ -44,8 +46,13 @@ export function refusedTcp({ address, tokenFile, readTokenFile }: TcpOptions): s
 /** PEREGRINE_API_LISTEN and what belongs to it; null: not asked for; a text: what is wrong. */
 export function tcpOptionsOf(env: NodeJS.ProcessEnv): TcpOptions | string | null {
   const of = (name: string): string | null => env[`PEREGRINE_API_${name}`] || null;
-  const listen = of('LISTEN');
-  if (listen === null) return null;
+  const [listen, page] = [of('LISTEN'), of('PAGE') ?? 'false'];
+  if (page !== 'true' && page !== 'false') return `PEREGRINE_API_PAGE=${page}: wanted true or false`;
+  if (listen === null) {
+    return page === 'true'
+      ? 'the page is served where the API listens on TCP: PEREGRINE_API_LISTEN is needed too'
+      : null;
+  }
   const place = parseListen(listen);
   if (place === null)
     return `PEREGRINE_API_LISTEN=${listen}: wanted ADDRESS:PORT, such as 127.0.0.1:8179 or [::1]:8179`;
@@ -54,7 +61,7 @@ export function tcpOptionsOf(env: NodeJS.ProcessEnv): TcpOptions | string | null
     return 'PEREGRINE_API_TLS_CERTIFICATE and PEREGRINE_API_TLS_KEY belong together';
   }
   const tls = certificate === null || key === null ? null : { certificate, key };
-  return { ...place, tls, tokenFile: of('TOKEN_FILE'), readTokenFile: of('READ_TOKEN_FILE') };
+  return { ...place, tls, tokenFile: of('TOKEN_FILE'), readTokenFile: of('READ_TOKEN_FILE'), page: page === 'true' };
 }
 
 /** Reads what the options name; throws with the file's name. */

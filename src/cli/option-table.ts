@@ -58,6 +58,7 @@ export const OPTIONS = {
   'api-tls-key': { type: 'string', value: 'FILE', text: 'its key, PEM' },
   'api-token-file': { type: 'string', value: 'FILE', text: 'tokens that may read and act, one a line' },
   'api-read-token-file': { type: 'string', value: 'FILE', text: 'tokens that may only read, one a line' },
+  'api-page': { type: 'boolean', text: 'also a page for browsers there (docs/looking-glass.md)' },
   'on-sigterm': {
     type: 'string',
     value: 'WORD',
@@ -131,6 +132,7 @@ export const API_OPTIONS = [
   'api-tls-key',
   'api-token-file',
   'api-read-token-file',
+  'api-page',
 ] as const satisfies readonly OptionName[];
 
 export const optionSpec = (name: OptionName): OptionSpec => OPTIONS[name];

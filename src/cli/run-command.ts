@@ -33,7 +33,7 @@ async function monitor(values: Values): Promise<MonitorSettings> {
 async function apiPlaces(values: Values): Promise<{ socketGroup: string | null; apiTcp: TcpOptions | null }> {
   const env = { ...process.env };
   for (const name of API_OPTIONS) {
-    if (values[name] !== undefined) env[`PEREGRINE_${name.replaceAll('-', '_').toUpperCase()}`] = values[name];
+    if (values[name] !== undefined) env[`PEREGRINE_${name.replaceAll('-', '_').toUpperCase()}`] = String(values[name]);
   }
   const { refusedTcp, tcpOptionsOf } = await import('../api/tcp-options.ts');
   const apiTcp = tcpOptionsOf(env);

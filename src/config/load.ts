@@ -62,10 +62,13 @@ export function loadStandAlone(file: string, text: string): LoadResult {
   return { ok: true, desired, controlSocket, api: apiPlaces(api) };
 }
 
-function apiPlaces({ socketGroup, listen, tls, tokenFile, readTokenFile }: ApiConfig): ApiPlaces {
+function apiPlaces({ socketGroup, listen, tls, tokenFile, readTokenFile, page }: ApiConfig): ApiPlaces {
   const place = listen === undefined ? null : parseListen(listen);
-  const files = { tls: tls ?? null, tokenFile: tokenFile ?? null, readTokenFile: readTokenFile ?? null };
-  return { socketGroup: socketGroup ?? null, tcp: place === null ? null : { ...place, ...files } };
+  const secrets = { tls: tls ?? null, tokenFile: tokenFile ?? null, readTokenFile: readTokenFile ?? null };
+  return {
+    socketGroup: socketGroup ?? null,
+    tcp: place === null ? null : { ...place, ...secrets, page: page ?? false },
+  };
 }
 
 function inOrder(diagnostics: Diagnostic[]): Diagnostic[] {

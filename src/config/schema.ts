@@ -215,11 +215,12 @@ const apiSchema = z
     tls: z.strictObject({ certificate: file, key: file }).optional(),
     tokenFile: file.optional(),
     readTokenFile: file.optional(),
+    page: z.boolean().optional(),
   })
-  .superRefine(({ listen, tls, tokenFile, readTokenFile }, context) => {
+  .superRefine(({ listen, tls, tokenFile, readTokenFile, page }, context) => {
     const place = listen === undefined ? null : parseListen(listen);
     if (place === null) {
-      const needless = Object.entries({ tls, tokenFile, readTokenFile }).find(([, value]) => value !== undefined);
+      const needless = Object.entries({ tls, tokenFile, readTokenFile, page }).find(([, value]) => value !== undefined);
       if (needless !== undefined && listen === undefined) {
         context.addIssue({ code: 'custom', path: [needless[0]], message: 'this is for TCP: wanted listen beside it' });
       }

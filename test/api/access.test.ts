@@ -60,7 +60,15 @@ function file(name: string, text: string): string {
 }
 
 function speakerWith(tcp: Partial<TcpOptions>, more = {}): Promise<InProcessSpeaker> {
-  const options = { address: '127.0.0.1', port: 0, tls: null, tokenFile: null, readTokenFile: null, ...tcp };
+  const options = {
+    address: '127.0.0.1',
+    port: 0,
+    tls: null,
+    tokenFile: null,
+    readTokenFile: null,
+    page: false,
+    ...tcp,
+  };
   return InProcessSpeaker.start(SPEAKER, CONFIG, { tcp: options, ...more });
 }
 
