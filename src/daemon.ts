@@ -17,6 +17,7 @@ import { refusedTcp, type TcpOptions } from './api/tcp-options.ts';
 import { EchoLog } from './bird-socket/echo-log.ts';
 import type { BirdSocketSettings } from './bird-socket/settings.ts';
 import type { BirdSockets } from './bird-socket/sockets.ts';
+import type { BirdwatcherSettings } from './birdwatcher/settings.ts';
 import { type Diagnostic, formatDiagnostic } from './config/diagnose.ts';
 import { type ApiPlaces, loadStandAlone } from './config/load.ts';
 import { DescriptorWatch } from './descriptors.ts';
@@ -43,6 +44,8 @@ export interface DaemonOptions {
   readonly kernelBackend: 'netlink' | 'none' | null;
   readonly restart: RestartSettings;
   readonly monitor: MonitorSettings;
+  /** null: not asked for. */
+  readonly birdwatcher: BirdwatcherSettings | null;
   readonly birdSockets: BirdSocketSettings;
   /** Of a process that stands in for another program; null: the ordinary ones. */
   readonly launcher: LauncherHooks | null;
@@ -106,7 +109,8 @@ class Daemon {
   #isLeaving = false;
   #stopSource: (() => Promise<void>) | null = null;
   #nodeStatus: NodeStatusWriter | null = null;
-  #monitorServer: Server | null = null;
+  /** Beside the API: figures and probes, birdwatcher's JSON. */
+  readonly #lookers: Server[] = [];
 
   constructor(options: DaemonOptions, log: EchoLog, speaker: Speaker) {
     this.#options = options;
@@ -147,8 +151,10 @@ class Daemon {
     await this.#stopSource?.();
     await this.#speaker.shutdown(mode);
     await Promise.all([this.#server?.close(), this.#birdSockets?.close()]);
-    this.#monitorServer?.close();
-    this.#monitorServer?.closeAllConnections();
+    for (const server of this.#lookers) {
+      server.close();
+      server.closeAllConnections();
+    }
     return 0;
   }
 
@@ -227,6 +233,7 @@ class Daemon {
       this.#server = await ApiServer.start(options, source, this.#log);
       this.#log.info('API_SOCKET', { path }, 'control socket is open');
       await this.#openMonitor(source);
+      await this.#openBirdwatcher(source);
     });
   }
 
@@ -248,10 +255,22 @@ class Daemon {
     if (listen === null) return;
     try {
       const { startMonitorServer } = await import('./monitor/server.ts');
-      this.#monitorServer = await startMonitorServer(listen, source, this.#log);
+      this.#lookers.push(await startMonitorServer(listen, source, this.#log));
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#log.error('MONITOR', { ...listen }, `cannot serve figures and probes: ${message}`);
+    }
+  }
+
+  async #openBirdwatcher(source: ApiSource): Promise<void> {
+    const settings = this.#options.birdwatcher;
+    if (settings === null) return;
+    try {
+      const { startBirdwatcher } = await import('./birdwatcher/server.ts');
+      this.#lookers.push(await startBirdwatcher(settings, source, this.#log));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#log.error('BIRDWATCHER', { ...settings.listen }, `cannot serve birdwatcher's JSON: ${message}`);
     }
   }
 

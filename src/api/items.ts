@@ -68,6 +68,28 @@ export function ndjsonStream(items: Items<unknown>): Readable {
   return Readable.from(chunksOf(items), { objectMode: false, highWaterMark: 1 });
 }
 
+/** Lists as members of one JSON document that is begun in `head` (without its closing brace), made and sent alike. */
+export function jsonArraysStream(
+  head: string,
+  lists: readonly (readonly [name: string, items: Items<unknown>])[],
+): Readable {
+  async function* chunks(): AsyncGenerator<string> {
+    yield head;
+    for (const [name, items] of lists) {
+      yield `,${JSON.stringify(name)}:[`;
+      let separator = '';
+      for await (const lines of chunksOf(items)) {
+        // A value of JSON.stringify has no line ends.
+        yield separator + lines.trimEnd().replaceAll('\n', ',');
+        separator = ',';
+      }
+      yield ']';
+    }
+    yield '}\n';
+  }
+  return Readable.from(chunks(), { objectMode: false, highWaterMark: 1 });
+}
+
 /** Pulls `limit` items in slices; `cursor` says where the list then stands. */
 export async function collectPage<T>(items: Items<T>, limit: number, cursor: () => string): Promise<Page<T>> {
   const collected: T[] = [];

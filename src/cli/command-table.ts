@@ -84,6 +84,7 @@ export const COMMANDS: readonly Command[] = [
       'on-sigterm',
       'state-file',
       'monitor-listen',
+      'birdwatcher-listen',
       'bird-socket',
       'bird6-socket',
       'bird-dialect',

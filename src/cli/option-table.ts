@@ -79,6 +79,11 @@ export const OPTIONS = {
     value: '[ADDRESS:]PORT',
     text: 'also serve /metrics, /live and /ready there (docs/monitoring.md)',
   },
+  'birdwatcher-listen': {
+    type: 'string',
+    value: '[ADDRESS:]PORT',
+    text: "also serve birdwatcher's JSON for Alice-LG there (docs/alice-lg.md)",
+  },
   peers: {
     type: 'string',
     value: 'POLICY',

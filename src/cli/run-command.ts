@@ -1,6 +1,7 @@
 /** `run`: the options and variables of the daemon. */
 
 import type { TcpOptions } from '../api/tcp-options.ts';
+import type { BirdwatcherSettings } from '../birdwatcher/settings.ts';
 import type { LauncherHooks } from '../daemon.ts';
 import type { LogLevel } from '../log/log.ts';
 import type { MonitorSettings } from '../monitor/settings.ts';
@@ -28,6 +29,13 @@ async function monitor(values: Values): Promise<MonitorSettings> {
   const outcome = monitorSettings(values['monitor-listen'] ?? null, process.env);
   if (!outcome.ok) throw new UsageError(outcome.reason);
   return outcome.settings;
+}
+
+async function birdwatcher(values: Values): Promise<BirdwatcherSettings | null> {
+  const { birdwatcherSettings } = await import('../birdwatcher/settings.ts');
+  const settings = birdwatcherSettings(values['birdwatcher-listen'] ?? null, process.env);
+  if (typeof settings === 'string') throw new UsageError(settings);
+  return settings;
 }
 
 async function apiPlaces(values: Values): Promise<{ socketGroup: string | null; apiTcp: TcpOptions | null }> {
@@ -72,6 +80,7 @@ export async function run(values: Values, launcher: LauncherHooks | null = null)
     routerId: values['router-id'] ?? null,
     kernelBackend: kernelBackend(values),
     monitor: await monitor(values),
+    birdwatcher: await birdwatcher(values),
     ...(await apiPlaces(values)),
   };
   const files = birdFiles(values);
