@@ -1,4 +1,4 @@
-/** check, derive and plan: their options, and which code does it. */
+/** check, derive, plan and policy test: their options, and which code does it. */
 
 import { DATASTORE_FORMS, parseDatastoreSpec } from '../../confd/datastore/open.ts';
 import { DEFAULT_CONTROL_SOCKET } from '../api/schema.ts';
@@ -54,4 +54,17 @@ export async function plan(values: Values): Promise<number> {
   const node = needsNode || values.node !== undefined ? nodeName(values) : null;
   const { planChange } = await import('./plan.ts');
   return planChange({ node, from, to, routerId: values['router-id'] ?? null, json: values.json ?? false });
+}
+
+export async function policyTest(values: Values, path: string): Promise<number> {
+  const { config, node, datastore } = values;
+  if (config !== undefined && (node !== undefined || datastore !== undefined)) {
+    throw new UsageError('--config and --node exclude each other');
+  }
+  const isDerived = node !== undefined || datastore !== undefined;
+  const routerId = values['router-id'] ?? null;
+  const derived = isDerived ? ({ kind: 'node', ...calicoSource(values), routerId } as const) : null;
+  const file = config === undefined ? null : ({ kind: 'file', path: config } as const);
+  const { testPolicies } = await import('../policy-test/command.ts');
+  return testPolicies({ path, policies: derived ?? file, json: values.json ?? false });
 }
