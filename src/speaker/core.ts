@@ -256,6 +256,8 @@ export class SpeakerCore {
 
   /** Export rules of a peer, apart from those that its group works with; null: no session in this family. */
   exportContext(driver: PeerDriver, family: FamilyIndex): ExportContext | null {
+    // What its answers make has to be swept, also when nothing else happens.
+    this.schedule();
     const decider = this.#groupSettings(driver, family)?.createDecider();
     return decider instanceof ExportContext ? decider : null;
   }
@@ -343,7 +345,8 @@ export class SpeakerCore {
     const moreRoutes = this.fibDesired.drain(FIB_CHANGES_PER_SLICE, this.#sink);
     this.fib.moreToCome(moreRoutes || moreInRib);
     more = moreRoutes || more;
-    if (more) this.schedule();
+    // Encoding and giving up groups release attribute sets after the RIB has swept: a last turn frees those.
+    if (more || this.rib.sets.sweepable !== 0) this.schedule();
     else for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 

@@ -1,6 +1,6 @@
 /**
  * Memory after many flaps is what it was before them: sessions come up, announce a table, and are lost, again and again,
- * each time with other attributes. Heap and external memory are recorded. `npm run soak` is the long form.
+ * each time with other attributes, of which none stays. Heap and external memory are recorded. `npm run soak` is the long form.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -84,20 +84,21 @@ test(
       })),
     });
     await flaps(WARM_UP_FLAPS);
-    const setsBefore = (await daemon.status()).attributeSets;
     const before = await memory();
+    const setsBefore = (await daemon.status()).attributeSets;
     await flaps(FLAPS);
     const after = await memory();
+    const setsAfter = (await daemon.status()).attributeSets;
     const mib = (octets: number): string => (octets / 1024 / 1024).toFixed(1);
     const line = (name: keyof Memory): string => `${name} ${mib(before[name])} -> ${mib(after[name])} MiB`;
     process.stdout.write(
       `${FLAPS} flaps of ${PREFIXES} prefixes: ${line('heapOctets')}, ${line('externalOctets')}, ${line('rssOctets')}, ` +
-        `attribute sets ${setsBefore} -> ${(await daemon.status()).attributeSets}\n`,
+        `attribute sets ${setsBefore} -> ${setsAfter}\n`,
     );
     expect(after.heapOctets - before.heapOctets).toBeLessThan(TOLERANCE_OCTETS);
     expect(after.externalOctets - before.externalOctets).toBeLessThan(TOLERANCE_OCTETS);
-    // Some twenty to a few hundred stay for a while, however many flaps there were.
-    expect((await daemon.status()).attributeSets).toBeLessThanOrEqual(setsBefore + PREFIXES);
+    // No path, no set: what is released late in a turn of the loop is swept in the next one (src/speaker/core.test.ts).
+    expect({ setsBefore, setsAfter }).toEqual({ setsBefore: 0, setsAfter: 0 });
   },
   DEADLINE_MS * 2 + (WARM_UP_FLAPS + FLAPS) * MS_PER_FLAP,
 );
