@@ -6,7 +6,8 @@
 
 import { FAMILY_NAMES, type FamilyIndex } from '../../bgp/family.ts';
 import { INELIGIBLE_POLICY } from '../../rib/reason.ts';
-import type { PeerView } from '../api/schema.ts';
+import type { BfdSessionView, PeerView } from '../api/schema.ts';
+import { BFD_PROTOCOL } from '../bird-socket/bfd.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 import { type MetricFamily, type Sample, single } from './family.ts';
 
@@ -72,6 +73,7 @@ export function birdExporterMetrics(speaker: Speaker, peers: () => readonly Peer
     each('changes_withdraw_import_receive_count', 'Number of incoming withdraws being received', (channel) => {
       return counters(channel)?.withdrawn ?? 0;
     }),
+    ...bfdSessions(speaker),
     single('bird_socket_query_success', 'Result of querying bird socket: 0 = failed, 1 = succeeded', 'gauge', () => 1),
     single('bird_daemon_up', 'Daemon is up', 'gauge', () => 1),
     {
@@ -87,5 +89,34 @@ export function birdExporterMetrics(speaker: Speaker, peers: () => readonly Peer
       return speaker.appliedWallMs / 1000;
     }),
     single('bird_server_time_timestamp_seconds', 'Time of the daemon', 'gauge', () => speaker.clock.wallMs() / 1000),
+  ];
+}
+
+/** By BIRD's name for the protocol and its `---` for no interface, as `show bfd sessions` has them. */
+function bfdSessions(speaker: Speaker): MetricFamily[] {
+  const family = (name: string, help: string, value: (session: BfdSessionView) => number): MetricFamily => ({
+    name: `bird_bfd_session_${name}`,
+    help,
+    type: 'gauge',
+    samples: () => {
+      // Sessions that differ in the local address or the kind of hops only have the same labels: the first one counts.
+      const samples = new Map<string, Sample>();
+      for (const session of speaker.bfd.views()) {
+        const labels = { name: BFD_PROTOCOL, ip: session.address, interface: session.interface ?? '---' };
+        const key = `${labels.ip} ${labels.interface}`;
+        if (!samples.has(key)) samples.set(key, { labels, value: value(session) });
+      }
+      return samples.values();
+    },
+  });
+  return [
+    family('up', 'Session is up', ({ state }) => (state === 'Up' ? 1 : 0)),
+    family('uptime_seconds', 'Session uptime in seconds', ({ state, stateSeconds }) => {
+      return state === 'Up' ? stateSeconds : 0;
+    }),
+    family('interval_seconds', 'Session update interval in seconds', ({ transmitIntervalMs }) => {
+      return transmitIntervalMs / 1000;
+    }),
+    family('timeout_seconds', 'Session timeout in seconds', ({ detectionTimeMs }) => detectionTimeMs / 1000),
   ];
 }

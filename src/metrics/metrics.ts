@@ -4,6 +4,7 @@
  */
 
 import type { Speaker } from '../speaker/speaker.ts';
+import { bfdMetrics } from './bfd-metrics.ts';
 import { birdExporterMetrics } from './bird-exporter.ts';
 import { configurationMetrics } from './configuration-metrics.ts';
 import { createRegistry } from './family.ts';
@@ -30,6 +31,7 @@ export function createMetrics(speaker: Speaker, options: MetricsOptions): Metric
     ...processMetrics(speaker),
     ...configurationMetrics(speaker),
     ...sessionMetrics(() => snapshot),
+    ...bfdMetrics(speaker, () => snapshot),
     ...tableMetrics(speaker),
     ...(options.birdExporter ? birdExporterMetrics(speaker, () => snapshot.peers) : []),
   ]);

@@ -85,7 +85,14 @@ export class LocalDaemon {
   readonly port = LOOPBACK_PORT;
   readonly #logPath: string;
 
-  private constructor(folder: string, address: string, socketPath: string, text: string, more: readonly string[]) {
+  private constructor(
+    folder: string,
+    address: string,
+    socketPath: string,
+    text: string,
+    more: readonly string[],
+    env: NodeJS.ProcessEnv,
+  ) {
     if (!existsSync(PEREGRINE_MAIN)) throw new Error(`${PEREGRINE_MAIN} is missing: run npm run build`);
     this.folder = folder;
     this.address = address;
@@ -95,19 +102,24 @@ export class LocalDaemon {
     writeFileSync(this.configPath, text);
     const argv = [process.execPath, PEREGRINE_MAIN, 'run', '--config', this.configPath, '--socket', this.socketPath];
     argv.push(...more);
-    this.process = new DaemonProcess(argv, { namespacePath: null, logPath: this.#logPath, cwd: folder });
+    this.process = new DaemonProcess(argv, { namespacePath: null, logPath: this.#logPath, cwd: folder, env });
   }
 
   /** Starts it at that loopback address and waits until its configuration is in force: it listens then. */
   static async start(
     address: string,
     config: LocalConfig,
-    options: { readonly socketPath?: string; readonly arguments?: readonly string[] } = {},
+    options: {
+      readonly socketPath?: string;
+      readonly arguments?: readonly string[];
+      readonly env?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<LocalDaemon> {
     const folder = temporaryFolder();
     const socket = options.socketPath ?? join(folder, 'peregrine.sock');
     const more = options.arguments ?? [];
-    const daemon = new LocalDaemon(folder, address, socket, configText(address, config), more);
+    const env = { ...process.env, ...options.env };
+    const daemon = new LocalDaemon(folder, address, socket, configText(address, config), more, env);
     await daemon.process.ready('the configuration is in force', START_DEADLINE_MS, async () =>
       (await daemon.status()).datastore.inSync ? true : null,
     );
