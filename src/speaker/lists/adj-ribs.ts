@@ -1,6 +1,7 @@
 /** What one peer sent, before and after import policy, and what it was told: Adj-RIB-In and Adj-RIB-Out as lists. */
 
-import { formatPrefix, prefixContains } from '../../../bgp/ip.ts';
+import { formatPrefix } from '../../../bgp/ip.ts';
+import type { PathRow } from '../../../rib/paths.ts';
 import { FIRST_BGP_PEER, type PeerIndex } from '../../../rib/peer-table.ts';
 import type { Rib } from '../../../rib/rib.ts';
 import { listReceived } from '../../../rib/rib-view.ts';
@@ -21,26 +22,22 @@ function* rowsOf(rib: Rib, peer: PeerIndex, filter: ListFilter, position: Positi
     const direct = filter.handles(rib, family);
     const handles = direct === null ? null : new Set(direct);
     const paths = rib.paths[family];
+    const isMeant = (row: PathRow): boolean => {
+      const handle = paths.rowPrefix[row];
+      if (handles === null ? !filter.contains(rib, family, handle) : !handles.has(handle)) return false;
+      return filter.matchesSet(isAfterPolicy ? paths.rowEffective[row] : paths.rowSet[row]);
+    };
     for (let from = position?.at ?? 1; from !== 0; ) {
-      const { entries, next } = listReceived(rib, peer, family, from, PAGE);
-      let found = 0;
+      const { entries, next } = listReceived(rib, peer, family, from, PAGE, isMeant);
       for (const { prefix, path } of entries) {
         if (position !== null) position.at = path.row + 1;
-        const set = isAfterPolicy ? paths.rowEffective[path.row] : paths.rowSet[path.row];
-        if (handles !== null ? !handles.has(paths.rowPrefix[path.row]) : !isInside(filter, prefix)) continue;
-        if (!filter.matchesSet(set)) continue;
-        found++;
         yield { prefix: formatPrefix(prefix), path };
       }
       from = next;
       if (position !== null) position.at = next === 0 ? paths.end + 1 : next;
-      if (found === 0) yield undefined;
+      if (entries.length === 0) yield undefined;
     }
   }
-}
-
-function isInside({ prefix: asked }: ListFilter, prefix: Parameters<typeof prefixContains>[1]): boolean {
-  return asked === null || prefixContains(asked.prefix, prefix);
 }
 
 export function* receivedViews(
