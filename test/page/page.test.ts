@@ -316,6 +316,10 @@ describeProgram(CHROMIUM, () => {
     await sees(watched, 'No peer is configured.');
     await shown.stop();
     await page.getByText(/^Not live:/).waitFor();
+    // It comes back by itself, with the token that it has.
+    const again = await LocalDaemon.start(GUARDED, { routerId: GUARDED, as: 65_000, api: { ...api, page: true } });
+    await page.getByText('Live', { exact: true }).waitFor();
+    await again.stop();
   });
 
   test('5,000 peers: only those in sight are elements, and the last one can be reached', async () => {

@@ -1,6 +1,6 @@
 /** The page asks the public API (docs/control-api.md) and nothing else, and only reads. The token stays in this tab. */
 
-import type { RouteView, StatusView, View } from '../../api/schema.ts';
+import type { StatusView, View } from '../../api/schema.ts';
 import { EventParser, type ServerEvent } from './sse.ts';
 
 export type { AttributesView, PathView, PeerView, RouteView, StatusView, View } from '../../api/schema.ts';
@@ -156,5 +156,3 @@ export async function follow(path: string, signal: AbortSignal, followed: Follow
     waitMs = Math.min(waitMs * 2, LAST_RETRY_MS);
   }
 }
-
-export type RouteList = ListPage<RouteView>;

@@ -4,7 +4,7 @@ import { ApiProblem, type AttributesView, getList, type RouteView, type View } f
 import { choice, field, h, note, replace } from './dom.ts';
 import { count, formatPlace, type Place, plural } from './format.ts';
 import { peerNames } from './peer-names.ts';
-import { pathOf, type Row, rowsOf } from './route-rows.ts';
+import { type Row, rowsOf } from './route-rows.ts';
 import type { ViewContext } from './view.ts';
 import { type Column, VirtualTable } from './virtual-table.ts';
 
@@ -202,5 +202,3 @@ class Pages {
     this.#table.setRows(rows);
   }
 }
-
-export { pathOf };
