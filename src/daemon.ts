@@ -22,6 +22,7 @@ import { type Diagnostic, formatDiagnostic } from './config/diagnose.ts';
 import { type ApiPlaces, loadStandAlone } from './config/load.ts';
 import { DescriptorWatch } from './descriptors.ts';
 import { createLog, type Log, type LogLevel } from './log/log.ts';
+import { RecentLog } from './log/recent.ts';
 import type { MonitorSettings } from './monitor/settings.ts';
 import type { NodeStatusWriter } from './node-status/node-status.ts';
 import { type NodeStatusSettings, nodeStatusSettings } from './node-status/settings.ts';
@@ -68,7 +69,8 @@ const REHEARSAL_DELAY_MS = 300;
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const level = options.logLevel ?? 'info';
   const inner = options.launcher?.createLog(level) ?? createLog(level);
-  const log = new EchoLog(inner, level, options.logLevel !== null);
+  const recent = new RecentLog(inner, () => systemClock.wallMs());
+  const log = new EchoLog(recent, level, options.logLevel !== null);
   const speaker = new Speaker({
     log,
     clock: systemClock,
@@ -76,7 +78,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     deferralSeconds: options.restart.deferralSeconds,
     drainSeconds: options.restart.drainSeconds,
   });
-  const daemon = new Daemon(options, log, speaker);
+  const daemon = new Daemon(options, log, speaker, recent);
   process.on('uncaughtException', (error, origin) => {
     // Something was tried that nobody waits for. Ending would cost every session, and a new process has as few.
     const { code } = error as NodeJS.ErrnoException;
@@ -112,7 +114,10 @@ class Daemon {
   /** Beside the API: figures and probes, birdwatcher's JSON. */
   readonly #lookers: Server[] = [];
 
-  constructor(options: DaemonOptions, log: EchoLog, speaker: Speaker) {
+  readonly #recent: RecentLog;
+
+  constructor(options: DaemonOptions, log: EchoLog, speaker: Speaker, recent: RecentLog) {
+    this.#recent = recent;
     this.#options = options;
     this.#log = log;
     this.#speaker = speaker;
@@ -229,7 +234,7 @@ class Daemon {
       ]);
       const routes = tcp?.page ? await this.#pageRoutes() : [];
       const options = { socketPath: path, socketGroup, tcp, moreRoutes: routes };
-      const source = new SpeakerApi(this.#speaker, this.#options.monitor);
+      const source = new SpeakerApi(this.#speaker, this.#options.monitor, this.#recent);
       this.#server = await ApiServer.start(options, source, this.#log);
       this.#log.info('API_SOCKET', { path }, 'control socket is open');
       await this.#openMonitor(source);

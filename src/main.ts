@@ -54,6 +54,15 @@ async function help(words: readonly string[]): Promise<number> {
   return 0;
 }
 
+/** `replay FILE COMMAND`: the command with its own options, asked of the replay. */
+async function replay(values: Values, [, file, ...words]: readonly string[]): Promise<number> {
+  const which = findCommand(COMMANDS, words);
+  if (which === null) throw noCommand(COMMANDS, words);
+  checkOptions(which, values);
+  const { replay } = await import('./cli/support.ts');
+  return replay({ values: {}, args: [file] }, { which, call: { values, args: argumentsOf(which, words) } });
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const [program, ...rest] = argv;
   if (program === 'bird' || program === 'bird6') return bird(program, rest);
@@ -72,6 +81,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (values.help) return help(positionals);
+  if (positionals[0] === 'replay' && positionals.length > 2) return replay(values, positionals);
   const command = findCommand(COMMANDS, positionals);
   if (command === null) throw noCommand(COMMANDS, positionals);
   checkOptions(command, values);

@@ -83,6 +83,10 @@ export interface ApiSource {
   /** The state that is in force, without passwords. */
   runningState(): Items<RunningPart> | ApiRefusal;
   differentPasswords(question: PasswordsQuestion): PasswordsAnswer | ApiRefusal;
+  /** The last lines of the log, whatever its level, the oldest first. */
+  recent(): Items<View<'RecentLine'>>;
+  /** Everything that a replay needs (src/support/dump.ts), without secrets. */
+  supportDump(): Items<View<'DumpPart'>>;
   drain(order: DrainRequest): DoneView | ApiRefusal;
   undrain(): DoneView | ApiRefusal;
   /** Ends the process a moment after the answer. */

@@ -201,6 +201,9 @@ Kernel routes always stay.`,
     shows.showOriginated(options),
   ),
   show('bfd', [], 'BFD sessions: state, timers, last diagnostic', (shows, options) => shows.showBfd(options)),
+  show('recent', [], 'the last lines of the log, also those that its level keeps out of it', (shows, options) =>
+    shows.showRecent(options),
+  ),
   show('running', ['policies'], 'the configuration in force, as derive shows one', (shows, options) =>
     shows.showRunning(options),
   ),
@@ -312,6 +315,25 @@ Kernel routes always stay.`,
       () => '/v1/restart',
       () => ({}),
     ),
+  },
+  {
+    group: TOOLS,
+    usage: 'support-dump',
+    options: ['socket', 'output', 'json'],
+    summary: 'configuration, state, routes and recent log lines of a running daemon in one file, secrets removed',
+    details: 'The file is gzip of JSON lines: look at it with zless. docs/support.md says what is in it.',
+    run: async (call) => (await import('./support.ts')).supportDump(call),
+  },
+  {
+    group: TOOLS,
+    usage: 'replay FILE',
+    forms: ['replay FILE', 'replay FILE COMMAND', 'replay FILE --socket PATH'],
+    options: ['socket', 'json'],
+    summary: 'run a support dump again, here, without sessions and kernel: show, explain and get work on it',
+    details: `peregrine replay dump.gz                          what it shows, in short
+peregrine replay dump.gz show routes 10.0.0.0/8   any show, explain or get, with its options
+peregrine replay dump.gz --socket /tmp/replay     stays there until Ctrl-C, for other commands with that --socket`,
+    run: async (call) => (await import('./support.ts')).replay(call, null),
   },
   {
     group: TOOLS,

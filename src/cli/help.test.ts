@@ -39,6 +39,7 @@ describe('the table', () => {
     'GET /v1/peers/{peer}/advertised': 'show advertised PEER [PREFIX]',
     'PUT /v1/peers/{peer}/log-level': 'peer PEER log-level LEVEL',
     'GET /v1/routes': 'show routes [PREFIX]',
+    'GET /v1/support-dump': 'support-dump',
     'GET /v1/running': 'show running',
     'POST /v1/running/passwords': 'plan',
     'GET /v1/originated': 'show originated',

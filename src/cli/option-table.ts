@@ -123,6 +123,11 @@ export const OPTIONS = {
   owner: { type: 'string', value: 'NAME', text: 'who asks for the prefix' },
   lease: { type: 'string', value: 'SECONDS', text: 'withdraw it when it is not asked for again in time' },
   service: { type: 'boolean', text: 'withdraw it while the speaker is drained' },
+  output: {
+    type: 'string',
+    value: 'FILE',
+    text: 'file to write (default: peregrine-NODE-TIME.dump.gz here); - for stdout',
+  },
   version: { type: 'boolean', text: 'print the version' },
   help: { type: 'boolean', short: 'h', text: 'help on a command' },
 } as const satisfies Readonly<Record<string, OptionSpec>>;

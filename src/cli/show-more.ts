@@ -154,3 +154,22 @@ export async function showRunning(options: ShowOptions): Promise<void> {
   const { formatDesired } = await import('./derive-report.ts');
   options.write(`${formatDesired(await stateOfParts(parts), { policies: options.policies })}\n`);
 }
+
+const RECENT_COLUMNS: readonly Column<View<'RecentLine'>>[] = [
+  { title: 'TIME', value: ({ at }) => at.slice(0, 23).replace('T', ' ') },
+  { title: 'LEVEL', value: ({ level }) => level },
+  { title: 'CODE', value: ({ msgid }) => msgid },
+  { title: 'PEER', value: ({ fields }) => (typeof fields.peer === 'string' ? fields.peer : '') },
+  {
+    title: 'MESSAGE',
+    value: ({ message, fields: { peer: _named, ...rest } }) => {
+      const text = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`;
+      return `${message}${text.slice(0, 400)}`;
+    },
+  },
+];
+
+export async function showRecent(options: ShowOptions): Promise<void> {
+  const list = fetchList<View<'RecentLine'>>(options.socketPath, '/v1/recent');
+  await printList(list, RECENT_COLUMNS, options, 'nothing was logged');
+}

@@ -20,7 +20,7 @@ import type { CompiledPolicy, PolicyUse } from '../../rib/policy/compiled.ts';
 import { type Policy, REJECT_ALL } from '../../rib/policy/policy.ts';
 import { Rib } from '../../rib/rib.ts';
 import { type Regrouping, UpdateGroups } from '../../rib/update-groups.ts';
-import type { Fib } from '../kernel/fib.ts';
+import type { Fib, KernelListener } from '../kernel/fib.ts';
 import { createFibNone } from '../kernel/fib-none.ts';
 import type { Log } from '../log/log.ts';
 import type { Clock } from './clock.ts';
@@ -36,6 +36,8 @@ const FIB_CHANGES_PER_SLICE = 2048;
 const FAMILIES: readonly FamilyIndex[] = [0, 1];
 /** What the kernel's back end is opened with. */
 const REOPENING_FIELDS = ['backend', 'table', 'protocol', 'onlyFamily', 'programRoutes', 'nextHopObjects'] as const;
+
+export type OpenFib = (listener: KernelListener) => Fib;
 
 export class SpeakerCore {
   readonly rib: Rib;
@@ -68,8 +70,12 @@ export class SpeakerCore {
   /** Why the kernel cannot be read or written now; null: it can, or need not. */
   kernelFailure: string | null = null;
 
-  constructor(desired: DesiredState, log: Log, clock: Clock) {
+  readonly #openFib: OpenFib | null;
+
+  /** @param openFib in the place of the kernel, for replays */
+  constructor(desired: DesiredState, log: Log, clock: Clock, openFib: OpenFib | null = null) {
     this.#log = log;
+    this.#openFib = openFib;
     this.#clock = clock;
     this.#kernel = desired.kernel;
     this.fib = createFibNone();
@@ -106,7 +112,7 @@ export class SpeakerCore {
 
   /** Opens the kernel back end; the reason when it cannot be opened. */
   async startKernel(): Promise<string | null> {
-    const { backend, table, protocol, programRoutes } = this.#kernel;
+    const { backend, table, protocol } = this.#kernel;
     this.sync.view.setTable(table);
     this.rib.nextHops.setResolver(
       backend === 'none' ? ALWAYS_RESOLVABLE : (family, a, b, c, d) => this.sync.view.resolve(family, a, b, c, d),
@@ -115,10 +121,7 @@ export class SpeakerCore {
       this.fib = createFibNone();
       this.adopted = [0, 0];
     } else {
-      const { createFibNetlink } = await import('../kernel/fib-netlink.ts');
-      const nextHopObjects = this.#kernel.nextHopObjects === 'auto';
-      const { onlyFamily } = this.#kernel;
-      this.fib = createFibNetlink({ table, protocol, onlyFamily, programRoutes, nextHopObjects, listener: this.sync });
+      this.fib = this.#openFib?.(this.sync) ?? (await this.#openNetlink());
       const result = await this.fib.start();
       if ('error' in result) return result.error;
       const { adopted, learned } = result;
@@ -128,6 +131,13 @@ export class SpeakerCore {
     this.sync.configure(this.#kernel);
     this.sync.flush();
     return null;
+  }
+
+  async #openNetlink(): Promise<Fib> {
+    const { createFibNetlink } = await import('../kernel/fib-netlink.ts');
+    const { table, protocol, onlyFamily, programRoutes } = this.#kernel;
+    const nextHopObjects = this.#kernel.nextHopObjects === 'auto';
+    return createFibNetlink({ table, protocol, onlyFamily, programRoutes, nextHopObjects, listener: this.sync });
   }
 
   /**

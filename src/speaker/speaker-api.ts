@@ -22,8 +22,10 @@ import type { AcceptedView, AdvertisedView, DoneView, ReceivedView, RouteView, V
 import type { ApiSource, DrainRequest, EventRequest, RouteFilter } from '../api/source.ts';
 import { type Readiness, type ReadyPolicy, readiness } from '../health/readiness.ts';
 import type { LogLevel } from '../log/log.ts';
+import type { RecentLog } from '../log/recent.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { DEFAULT_MONITOR, type MonitorSettings } from '../monitor/settings.ts';
+import { type DumpPart, dumpParts } from '../support/dump.ts';
 import type { AgentRequest } from './agent-routes.ts';
 import type { SpeakerCore } from './core.ts';
 import { connectEvents } from './events/stream.ts';
@@ -49,8 +51,11 @@ export class SpeakerApi implements ApiSource {
   #metrics: Promise<Metrics> | null = null;
   readonly #tcpDrops: TcpDropCounters;
 
-  constructor(speaker: Speaker, monitor: MonitorSettings = DEFAULT_MONITOR) {
+  readonly #recent: RecentLog | null;
+
+  constructor(speaker: Speaker, monitor: MonitorSettings = DEFAULT_MONITOR, recent: RecentLog | null = null) {
     this.#speaker = speaker;
+    this.#recent = recent;
     this.#monitor = monitor;
     this.#tcpDrops = new TcpDropCounters(() => speaker.clock.nowMs());
     this.#tcpDrops.start();
@@ -137,6 +142,14 @@ export class SpeakerApi implements ApiSource {
   }
 
   kernel = () => this.#speaker.views.kernel();
+  *recent(): Generator<View<'RecentLine'>> {
+    for (const { atWallMs, ...line } of this.#recent?.lines() ?? []) {
+      yield { at: new Date(atWallMs).toISOString(), ...line, fields: { ...line.fields } };
+    }
+  }
+
+  supportDump = (): Items<DumpPart> => dumpParts(this.#speaker, this.nextHops(), this.#recent?.lines() ?? []);
+
   bfd = () => this.#speaker.bfd.views();
 
   explainRoute(prefix: string): View<'RouteExplanation'> | ApiRefusal {

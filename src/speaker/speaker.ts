@@ -21,7 +21,7 @@ import { AgentRoutes, type OriginHost } from './agent-routes.ts';
 import { boundedConditions } from './bounded-conditions.ts';
 import type { Clock } from './clock.ts';
 import { Convergence } from './convergence.ts';
-import { SpeakerCore } from './core.ts';
+import { type OpenFib, SpeakerCore } from './core.ts';
 import { Drains } from './drain.ts';
 import { EndOfRibGrace } from './end-of-rib-grace.ts';
 import { EventHub } from './events/hub.ts';
@@ -43,6 +43,8 @@ export interface SpeakerOptions {
   readonly deferralSeconds?: number;
   /** From the beginning of a drain to the end of the sessions, unless the order says it. */
   readonly drainSeconds?: number;
+  /** A replay: nobody is listened to or dialled, and this stands for the kernel. */
+  readonly offline?: { readonly openFib: OpenFib };
 }
 
 /** Steps of a new state follow each other for so long before sessions and sockets have a turn. */
@@ -93,6 +95,7 @@ export class Speaker implements PeerHost, OriginHost {
   readonly drains: Drains;
   readonly #grace: EndOfRibGrace<PeerDriver>;
   readonly drainSeconds: number;
+  readonly #offline: { readonly openFib: OpenFib } | null;
   /** Ends the process as SIGTERM does in its first meaning; null: nobody can. */
   onRestartRequest: (() => void) | null = null;
   #memory: RestartMemory = NO_MEMORY;
@@ -119,6 +122,7 @@ export class Speaker implements PeerHost, OriginHost {
     this.startedMs = options.clock.nowMs();
     this.convergence = new Convergence(options.clock);
     this.drainSeconds = options.drainSeconds ?? 30;
+    this.#offline = options.offline ?? null;
     this.#grace = new EndOfRibGrace(this.clock, (driver, family) => {
       this.core?.rib.sweepStale(driver.ribIndex, family);
       this.core?.schedule();
@@ -168,7 +172,7 @@ export class Speaker implements PeerHost, OriginHost {
   /** Begins with a first state; the reason when that is impossible (then nothing runs). */
   async start(desired: DesiredState): Promise<string | null> {
     this.setDesiredRevision(desired.revision, desired.conditions);
-    const core = new SpeakerCore(desired, this.log, this.clock);
+    const core = new SpeakerCore(desired, this.log, this.clock, this.#offline?.openFib);
     const failure = await core.startKernel();
     if (failure !== null) {
       core.close();
@@ -227,6 +231,7 @@ export class Speaker implements PeerHost, OriginHost {
     if (this.events.isWatched) this.events.emit(revisionEvent(this));
     if (!this.#loadedAt.has(desired)) this.#loadedAt.set(desired, this.clock.wallMs());
     this.log.setLevel(desired.logLevel);
+    if (this.#offline !== null) return;
     this.listenFailures = await this.listeners.apply(desired.listen, desired.peers);
     if (this.#isOver) return this.listeners.close();
     this.bfd.apply(desired.peers);

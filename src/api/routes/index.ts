@@ -12,6 +12,7 @@ import { peerRoutes } from './peers.ts';
 import { routeRoutes } from './routes.ts';
 import { runningRoutes } from './running.ts';
 import { statusRoutes } from './status.ts';
+import { supportRoutes } from './support.ts';
 
 export const ROUTES: readonly ApiRoute[] = [
   ...statusRoutes,
@@ -25,4 +26,5 @@ export const ROUTES: readonly ApiRoute[] = [
   ...monitorRoutes,
   ...bfdRoutes,
   ...maintenanceRoutes,
+  ...supportRoutes,
 ];

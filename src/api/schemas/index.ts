@@ -15,11 +15,13 @@ import * as peers from './peers.ts';
 import * as routes from './routes.ts';
 import * as running from './running.ts';
 import * as status from './status.ts';
+import * as support from './support.ts';
 import * as surroundings from './surroundings.ts';
 
 export const VIEWS = {
   ...common,
   ...status,
+  ...support,
   ...peers,
   ...routes,
   ...kernel,

@@ -126,7 +126,7 @@ async function listOf<T>(router: RouterContext, ...words: readonly string[]): Pr
     .map((line) => JSON.parse(line) as T);
 }
 
-function peregrine(router: RouterContext, ...words: readonly string[]): Promise<string> {
+export function peregrine(router: RouterContext, ...words: readonly string[]): Promise<string> {
   return router.command([process.execPath, PEREGRINE_MAIN, ...words, '--socket', socketPath(router)]);
 }
 
