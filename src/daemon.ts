@@ -21,6 +21,7 @@ import type { BirdwatcherSettings } from './birdwatcher/settings.ts';
 import { type Diagnostic, formatDiagnostic } from './config/diagnose.ts';
 import { type ApiPlaces, loadStandAlone } from './config/load.ts';
 import { DescriptorWatch } from './descriptors.ts';
+import { CountedLog } from './log/counted.ts';
 import { createLog, type Log, type LogLevel } from './log/log.ts';
 import { RecentLog } from './log/recent.ts';
 import type { MonitorSettings } from './monitor/settings.ts';
@@ -69,7 +70,10 @@ const REHEARSAL_DELAY_MS = 300;
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const level = options.logLevel ?? 'info';
   const inner = options.launcher?.createLog(level) ?? createLog(level);
-  const recent = new RecentLog(inner, () => systemClock.wallMs());
+  const counted = new CountedLog(inner, (milliseconds, call) => void setTimeout(call, milliseconds).unref());
+  // Before stderr's own, which writes what waits.
+  process.prependOnceListener('exit', () => counted.flush());
+  const recent = new RecentLog(counted, () => systemClock.wallMs());
   const log = new EchoLog(recent, level, options.logLevel !== null);
   const speaker = new Speaker({
     log,

@@ -6,6 +6,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { LOG_CODES } from '../src/log/codes.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const NOT_OURS = new Set(['node_modules', 'dist', 'build']);
@@ -65,6 +66,7 @@ describe('docs/troubleshooting.md', () => {
   test('lists every log code and no other', () => {
     expect(used.size).toBeGreaterThan(20);
     expect([...listed].sort()).toEqual([...used].sort());
+    expect([...LOG_CODES].sort()).toEqual([...used].sort());
   });
 });
 

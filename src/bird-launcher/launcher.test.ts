@@ -91,11 +91,11 @@ test('every line has the prefix, and the level holds', () => {
   const log = createBirdLog('info', (written) => {
     text += written;
   });
-  log.debug('X', {}, 'not said');
+  log.debug('RELOAD', {}, 'not said');
   log.error('CONFIG_REFUSED', {}, 'a\nb');
   log.setLevel('error');
-  log.info('X', {}, 'not said either');
+  log.info('RELOAD', {}, 'not said either');
   log.setPeerLevel('Mesh_1', 'debug');
-  log.debug('X', { peer: 'Mesh_1' }, 'said');
+  log.debug('PEER_IGNORED', { peer: 'Mesh_1' }, 'said');
   expect(text).toBe('bird: a\nbird: b\nbird: Mesh_1: said\n');
 });

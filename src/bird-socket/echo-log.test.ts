@@ -22,12 +22,12 @@ test('debugging a protocol changes what is logged of it, and nothing else', () =
   const log = new EchoLog(inner);
   log.listen((level, message) => heard.push(`${level} ${message}`));
   log.setDebugged(['Mesh_1'], true);
-  log.debug('X', { peer: 'Mesh_1' }, 'heard');
-  log.debug('X', { peer: 'Mesh_2' }, 'not heard');
-  log.debug('X', {}, 'not heard either');
+  log.debug('DUMP', { peer: 'Mesh_1' }, 'heard');
+  log.debug('DUMP', { peer: 'Mesh_2' }, 'not heard');
+  log.debug('DUMP', {}, 'not heard either');
   log.setDebugged(['Mesh_1'], false);
-  log.debug('X', { peer: 'Mesh_1' }, 'not heard any more');
-  log.warn('X', {}, 'always heard');
+  log.debug('DUMP', { peer: 'Mesh_1' }, 'not heard any more');
+  log.warn('DUMP', {}, 'always heard');
   expect(set).toEqual(['Mesh_1 debug', 'Mesh_1 null']);
   expect(heard).toEqual(['debug Mesh_1: heard', 'warn always heard']);
 });

@@ -3,6 +3,7 @@
  * it say more of them until it is switched off again.
  */
 
+import type { LogCode } from '../log/codes.ts';
 import type { Log, LogLevel } from '../log/log.ts';
 
 export type EchoClass = LogLevel;
@@ -44,24 +45,24 @@ export class EchoLog implements Log {
     }
   }
 
-  debug(msgid: string, fields: object, message: string): void {
+  debug(msgid: LogCode, fields: object, message: string): void {
     this.#inner.debug(msgid, fields, message);
     if (this.#level === 'debug' || this.#debugged.has(Reflect.get(fields, 'peer'))) {
       this.#tell('debug', fields, message);
     }
   }
 
-  info(msgid: string, fields: object, message: string): void {
+  info(msgid: LogCode, fields: object, message: string): void {
     this.#inner.info(msgid, fields, message);
     this.#tell('info', fields, message);
   }
 
-  warn(msgid: string, fields: object, message: string): void {
+  warn(msgid: LogCode, fields: object, message: string): void {
     this.#inner.warn(msgid, fields, message);
     this.#tell('warn', fields, message);
   }
 
-  error(msgid: string, fields: object, message: string): void {
+  error(msgid: LogCode, fields: object, message: string): void {
     this.#inner.error(msgid, fields, message);
     this.#tell('error', fields, message);
   }

@@ -9,15 +9,22 @@ test('a peer with a level of its own is logged from there on, everything else as
     log.setPeerLevel('loud', 'debug');
     log.setPeerLevel('quiet', 'error');
     for (const peer of ['loud', 'quiet', 'other']) {
-      log.debug('A', { peer }, 'debug');
-      log.warn('B', { peer }, 'warn');
-      log.error('C', { peer }, 'error');
+      log.debug('PEER_STATE', { peer }, 'debug');
+      log.warn('PEER_DOWN', { peer }, 'warn');
+      log.error('PEER_REFUSED', { peer }, 'error');
     }
     log.setPeerLevel('loud', null);
-    log.debug('D', { peer: 'loud' }, 'debug');
+    log.debug('PEER_IGNORED', { peer: 'loud' }, 'debug');
   } finally {
     write.mockRestore();
   }
-  const said = lines.map((line) => /([A-D]) .*peer=(\w+)/.exec(line)?.slice(1).join(' '));
-  expect(said).toEqual(['A loud', 'B loud', 'C loud', 'C quiet', 'B other', 'C other']);
+  const said = lines.map((line) => /(PEER_\w+) .*peer=(\w+)/.exec(line)?.slice(1).join(' '));
+  expect(said).toEqual([
+    'PEER_STATE loud',
+    'PEER_DOWN loud',
+    'PEER_REFUSED loud',
+    'PEER_REFUSED quiet',
+    'PEER_DOWN other',
+    'PEER_REFUSED other',
+  ]);
 });

@@ -5,16 +5,17 @@
 
 import { pino } from 'pino';
 import { BoundedOutput, boundedStderr } from './bounded-output.ts';
+import type { LogCode } from './codes.ts';
 
 /** From the most to the least that is said. */
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LEVELS)[number];
 
 export interface Log {
-  debug(msgid: string, fields: object, message: string): void;
-  info(msgid: string, fields: object, message: string): void;
-  warn(msgid: string, fields: object, message: string): void;
-  error(msgid: string, fields: object, message: string): void;
+  debug(msgid: LogCode, fields: object, message: string): void;
+  info(msgid: LogCode, fields: object, message: string): void;
+  warn(msgid: LogCode, fields: object, message: string): void;
+  error(msgid: LogCode, fields: object, message: string): void;
   setLevel(level: LogLevel): void;
   /** How much is logged about one peer (lines with its name in `peer`), whatever the level is; null: as of everything. */
   setPeerLevel(peer: string, level: LogLevel | null): void;
@@ -49,7 +50,7 @@ export function createLog(level: LogLevel, isTerminal: boolean = process.stderr.
   const peerLevels = new Map<string, LogLevel>();
   const write =
     (at: LogLevel) =>
-    (msgid: string, fields: object, message: string): void => {
+    (msgid: LogCode, fields: object, message: string): void => {
       const own = peerLevels.size === 0 ? undefined : peerLevels.get(String(Reflect.get(fields, 'peer')));
       if (own === undefined) logger[at]({ msgid, ...fields }, message);
       else if (LEVELS.indexOf(at) >= LEVELS.indexOf(own)) verbose[at]({ msgid, ...fields }, message);

@@ -3,6 +3,7 @@
  * text: a line costs a reference until somebody asks for it.
  */
 
+import type { LogCode } from './codes.ts';
 import type { Log, LogLevel } from './log.ts';
 
 /** Lines that are kept; older ones are forgotten. */
@@ -11,7 +12,7 @@ const RECENT_LINES = 2000;
 export interface RecentLine {
   readonly atWallMs: number;
   readonly level: LogLevel;
-  readonly msgid: string;
+  readonly msgid: LogCode;
   readonly fields: object;
   readonly message: string;
 }
@@ -67,7 +68,7 @@ export class RecentLog implements Log {
     this.#inner.setPeerLevel(peer, level);
   }
 
-  #keep(level: LogLevel, msgid: string, fields: object, message: string): void {
+  #keep(level: LogLevel, msgid: LogCode, fields: object, message: string): void {
     const line = { atWallMs: this.#wallMs(), level, msgid, fields, message };
     if (this.#ring.length < RECENT_LINES) {
       this.#ring.push(line);

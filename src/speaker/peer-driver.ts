@@ -23,7 +23,8 @@ import type { NegotiatedSession } from '../../bgp/negotiated.ts';
 import type { SessionConfig } from '../../bgp/session-config.ts';
 import { type NotificationError, TREATMENT_RESET } from '../../bgp/wire/error.ts';
 import { finishMessage, startMessage } from '../../bgp/wire/header.ts';
-import { decodeNotification, encodeNotification } from '../../bgp/wire/notification.ts';
+import type { NotificationMessage } from '../../bgp/wire/message-types.ts';
+import { decodeNotification, encodeNotification, formatNotification } from '../../bgp/wire/notification.ts';
 import { decodeOpen, encodeOpen } from '../../bgp/wire/open.ts';
 import { decodeRouteRefresh } from '../../bgp/wire/route-refresh.ts';
 import { updateContextOf } from '../../bgp/wire/update-context.ts';
@@ -116,6 +117,12 @@ export class PeerDriver implements ConnectionOwner {
   #reader: UpdateReader | null = null;
   #lastReceivedMs = 0;
   #nextIncoming = 1;
+  /** How the session ends, from both sides: NOTIFICATIONs in words, and what TCP said. */
+  #ending: { sent: string | null; received: string | null; tcp: string | null } = {
+    sent: null,
+    received: null,
+    tcp: null,
+  };
   #queue: Event[] = [];
   #isStepping = false;
   /** Connections that are closed but still have something to say. */
@@ -257,6 +264,7 @@ export class PeerDriver implements ConnectionOwner {
         return;
       case MESSAGE_NOTIFICATION: {
         const notification = decodeNotification(octets, start, end);
+        if (connection === this.connection) this.#ending.received = said(notification);
         this.dispatch({ type: 'notificationReceived', connectionId, notification });
         return;
       }
@@ -271,6 +279,7 @@ export class PeerDriver implements ConnectionOwner {
   }
 
   connectionLost(connection: PeerConnection, error: string | null): void {
+    if (connection === this.connection) this.#ending.tcp = error ?? 'the peer closed the connection';
     this.#forget(connection);
     this.dispatch({ type: 'connectionFailed', connectionId: connection.id, error });
   }
@@ -437,7 +446,13 @@ export class PeerDriver implements ConnectionOwner {
       case 'keepalive':
         return connection.send(KEEPALIVE);
       case 'notification':
-        this.#host.log.info('NOTIFICATION_SENT', { peer: this.name, ...message }, 'NOTIFICATION sent');
+        // Of a session PEER_DOWN says it: one line for each end.
+        this.#host.log[this.session === null ? 'info' : 'debug'](
+          'NOTIFICATION_SENT',
+          { peer: this.name, ...message },
+          'NOTIFICATION sent',
+        );
+        if (connection === this.connection) this.#ending.sent = said(message);
         return connection.send(encodeNotification(message));
     }
   }
@@ -447,6 +462,7 @@ export class PeerDriver implements ConnectionOwner {
     const connection = this.#connections.get(connectionId);
     if (connection === undefined) return;
     this.connection = connection;
+    this.#ending = { sent: null, received: null, tcp: null };
     this.session = session;
     this.sessionUpMs = this.#host.clock.nowMs();
     this.endOfRibReceived = [false, false];
@@ -467,7 +483,9 @@ export class PeerDriver implements ConnectionOwner {
     this.#reader = null;
     this.#noteError(reason);
     const kept = FAMILY_NAMES.filter((_, index) => retain[index]);
-    this.#host.log.warn('PEER_DOWN', { peer: this.name, ...brief(reason), kept }, reason.text);
+    const { sent, received, tcp } = this.#ending;
+    this.#ending = { sent: null, received: null, tcp: null };
+    this.#host.log.warn('PEER_DOWN', { peer: this.name, ...brief(reason), sent, received, tcp, kept }, reason.text);
     this.#host.sessionDown(this, retain, retainOlder);
   }
 
@@ -506,6 +524,10 @@ export class PeerDriver implements ConnectionOwner {
 
 function brief(reason: DownReason): { kind: string; code: number | null; subcode: number | null } {
   return { kind: reason.kind, code: reason.code, subcode: reason.subcode };
+}
+
+function said(message: NotificationMessage): string {
+  return `${message.code}/${message.subcode} ${formatNotification(message)}`;
 }
 
 function isLoopback(address: string): boolean {

@@ -310,11 +310,11 @@ test('echo shows the log to the session that asked for it, and to no other', asy
   const [listener, quiet] = [await BirdClient.connect(bird.paths[0]), await BirdClient.connect(bird.paths[0])];
   await quiet.ask('show status');
   expect(await listener.ask('echo { warning, error }')).toEqual(['0000 ']);
-  bird.log.info('X', {}, 'not of that class');
-  bird.log.warn('X', { peer: 'Mesh_2' }, 'something\nhappened');
+  bird.log.info('DUMP', {}, 'not of that class');
+  bird.log.warn('DUMP', { peer: 'Mesh_2' }, 'something\nhappened');
   expect(await listener.line()).toBe('+Mesh_2: something happened');
   await listener.ask('echo off');
-  bird.log.warn('X', {}, 'nobody hears this');
+  bird.log.warn('DUMP', {}, 'nobody hears this');
   expect((await quiet.ask('show status'))[0]).toBe('1000-BIRD v0.3.3+birdv1.6.8');
   expect((await listener.ask('show status'))[0]).toBe('1000-BIRD v0.3.3+birdv1.6.8');
   listener.close();
