@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { encodeUpdate } from '../../bgp/wire/update-encode.ts';
 import { CHROMIUM, launchBrowser, openPage, type WatchedPage } from '../support/browser.ts';
 import { LocalDaemon } from '../support/local-daemon.ts';
 import { loopbackAddress, temporaryFolder } from '../support/loopback.ts';
@@ -255,6 +256,15 @@ describeProgram(CHROMIUM, () => {
     await watched.page.locator('tr', { hasText: 'late' }).getByText('Established').waitFor({ state: 'detached' });
     await watched.page.getByRole('link', { name: 'Changes' }).click();
     await sees(watched, /Established → /);
+  });
+
+  test('it is live: a route that was searched for and was not there appears', async () => {
+    const watched = await go('#/routes?prefix=203.0.113.0/24');
+    await sees(watched, 'No route is like that');
+    tor.send(updateOctets(65_001, TOR, ['203.0.113.0/24']));
+    await watched.page.getByRole('link', { name: '203.0.113.0/24: explain' }).waitFor();
+    tor.send(encodeUpdate({ withdrawn: [{ prefix: '203.0.113.0/24' }] }));
+    await sees(watched, 'No route is like that');
   });
 
   test('topology: groups, with names and without sessions', async () => {

@@ -140,8 +140,8 @@ export async function follow(path: string, signal: AbortSignal, followed: Follow
     } catch (error) {
       if (signal.aborted) return;
       followed.state(error instanceof ApiProblem ? error.message : 'nothing was heard from the daemon');
-      // Asking again without another token is no use; the page begins anew when it has one.
-      if (error instanceof ApiProblem && (error.status === 401 || error.status === 403)) return;
+      // Refused: asking again is no use. With another token the page begins anew.
+      if (error instanceof ApiProblem && error.status >= 400 && error.status < 500) return;
     } finally {
       clearTimeout(silence);
       signal.removeEventListener('abort', abort);

@@ -1,6 +1,6 @@
 /** Search for routes: Loc-RIB, or what one peer sent, had accepted, or was told. In pages, as the API gives them. */
 
-import { ApiProblem, type AttributesView, getList, type RouteView, type View } from './api.ts';
+import { ApiProblem, type AttributesView, follow, getList, type RouteView, type View } from './api.ts';
 import { choice, field, h, note, replace } from './dom.ts';
 import { count, formatPlace, type Place, plural } from './format.ts';
 import { peerNames } from './peer-names.ts';
@@ -28,6 +28,8 @@ const FAMILIES = [
 ] as const;
 const SIZES = ['100', '500', '2000'] as const;
 const DEFAULT_SIZE = '100';
+/** Routes that change all the time are shown anew as often at most. */
+const REFRESH_MS = 1000;
 
 function attributeColumn(label: string, css: string, of: (attributes: AttributesView) => string): Column<Row> {
   return { label, class: css, cell: ({ attributes }) => of(attributes) };
@@ -106,7 +108,8 @@ export function showRoutes(root: HTMLElement, place: Place, { store, go }: ViewC
   const area = h('div', { class: 'area' });
   replace(root, h('h1', {}, 'Routes'), form, area);
   const pages = new Pages(area, query);
-  pages.open(0);
+  void pages.open(0);
+  pages.followChanges();
   return () => pages.stop();
 }
 
@@ -135,6 +138,9 @@ class Pages {
   readonly #summary = h('p', { class: 'summary', role: 'status' });
   readonly #pager = h('div', { class: 'pager' });
   readonly #cursors: (string | null)[] = [null];
+  readonly #stopFollowing = new AbortController();
+  #page = 0;
+  #refresh: ReturnType<typeof setTimeout> | null = null;
   #asking = new AbortController();
 
   constructor(area: HTMLElement, query: URLSearchParams) {
@@ -144,11 +150,39 @@ class Pages {
 
   stop(): void {
     this.#asking.abort();
+    this.#stopFollowing.abort();
+    if (this.#refresh !== null) clearTimeout(this.#refresh);
+  }
+
+  /** What was found by prefix in the Loc-RIB is shown anew when one of its best paths changes. */
+  followChanges(): void {
+    if (this.#query.get('table') || !this.#query.get('prefix')) return;
+    const question = routeQuestion(this.#query);
+    if (typeof question === 'string') return;
+    const parameters = new URLSearchParams(question.path.split('?')[1]);
+    parameters.delete('limit');
+    parameters.set('kinds', 'route');
+    void follow(`v1/events?${parameters}`, this.#stopFollowing.signal, {
+      event: () => this.#openSoon(),
+      // What changed before somebody listened.
+      state: (problem) => {
+        if (problem === null) this.#openSoon();
+      },
+    });
+  }
+
+  #openSoon(): void {
+    this.#refresh ??= setTimeout(() => {
+      this.#refresh = null;
+      void this.open(this.#page);
+    }, REFRESH_MS);
   }
 
   async open(page: number): Promise<void> {
     this.#asking.abort();
     this.#asking = new AbortController();
+    if (page !== this.#page) this.#table.scrollToTop();
+    this.#page = page;
     const { signal } = this.#asking;
     const question = routeQuestion(this.#query);
     if (typeof question === 'string') return replace(this.#area, note('empty', question));
@@ -198,7 +232,6 @@ class Pages {
     };
     replace(this.#pager, to('First', 0, page > 0), to('Previous', page - 1, page > 0), to('Next', page + 1, hasMore));
     replace(this.#area, this.#summary, this.#table.element, page > 0 || hasMore ? this.#pager : null);
-    this.#table.scrollToTop();
     this.#table.setRows(rows);
   }
 }
