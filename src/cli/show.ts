@@ -158,7 +158,7 @@ export const BFD_COLUMNS: readonly Column<BfdSessionView>[] = [
   { title: 'PEER', value: (bfd) => bfd.peers.join(', ') },
   { title: 'ADDRESS', value: (bfd) => (bfd.interface === null ? bfd.address : `${bfd.address}%${bfd.interface}`) },
   { title: 'HOPS', value: (bfd) => (bfd.multihop ? 'multi' : 'single') },
-  { title: 'STATE', value: (bfd) => bfd.state },
+  { title: 'STATE', value: (bfd) => bfd.state, colour: (bfd) => (bfd.state === 'Up' ? 'green' : 'red') },
   { title: 'SINCE', align: 'right', value: (bfd) => formatDuration(bfd.stateSeconds) },
   { title: 'REMOTE', value: (bfd) => bfd.remote?.state ?? '-' },
   { title: 'SENDS EVERY', align: 'right', value: (bfd) => formatMs(bfd.transmitIntervalMs) },
@@ -173,7 +173,7 @@ export const PEER_COLUMNS: readonly Column<PeerView>[] = [
   { title: 'ADDRESS', value: (peer) => (peer.port === BGP_PORT ? peer.address : `${peer.address} port ${peer.port}`) },
   { title: 'AS', align: 'right', value: (peer) => String(peer.peerAs) },
   { title: 'TYPE', value: (peer) => (peer.routeReflectorClient ? 'client' : peer.type) },
-  { title: 'STATE', value: (peer) => peer.state },
+  { title: 'STATE', value: (peer) => peer.state, colour: (peer) => (peer.state === 'Established' ? 'green' : 'red') },
   { title: 'SINCE', align: 'right', value: (peer) => formatDuration(peer.stateSeconds) },
   { title: 'BFD', value: (peer) => bfdSummary(peer.bfd) },
   { title: 'RECEIVED', align: 'right', value: (peer) => total(peer, 'received') },
@@ -242,7 +242,7 @@ const PATH_ID: Column<{ readonly pathId: number | null }> = {
 };
 
 const ROUTE_COLUMNS: readonly Column<PathRow>[] = [
-  { title: ' ', value: mark },
+  { title: ' ', value: mark, colour: ({ best, eligible }) => (best ? 'green' : eligible ? null : 'red') },
   PREFIX,
   { title: 'SOURCE', value: sourceOf },
   NEXT_HOP,
@@ -299,7 +299,11 @@ const KERNEL_COLUMNS: readonly Column<KernelRouteView>[] = [
             .join(', '),
   },
   { title: 'METRIC', align: 'right', value: (row) => (row.metric === null ? '' : String(row.metric)) },
-  { title: 'STATE', value: (row) => row.state },
+  {
+    title: 'STATE',
+    value: (row) => row.state,
+    colour: ({ state }) => (state === 'failed' ? 'red' : state === 'pending' ? 'yellow' : null),
+  },
   { title: 'REASON', value: (row) => row.reason ?? '' },
 ];
 

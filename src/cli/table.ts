@@ -1,9 +1,13 @@
 /** Aligned text tables and human durations for the command line. */
 
+import { type Colour, paint } from './colour.ts';
+
 export interface Column<T> {
   readonly title: string;
   readonly align?: 'left' | 'right';
   readonly value: (row: T) => string;
+  /** On a terminal. */
+  readonly colour?: (row: T) => Colour | null;
 }
 
 /** Wider cells move only the rest of their own line, not that of all others. */
@@ -38,17 +42,32 @@ export class TableFormatter<T> {
     );
     const isNew = before === null || before.length !== shown.length;
     this.#shown = shown;
-    const lines = isNew ? [columns.map((column) => column.title), ...cells] : cells;
-    return lines.map((line) => this.#line(line, shown)).join('\n');
+    const lines = cells.map((line, index) => this.#line(line, shown, rows[index]));
+    const title = (): string =>
+      paint(
+        this.#line(
+          columns.map((column) => column.title),
+          shown,
+          null,
+        ),
+        'bold',
+      );
+    return (isNew ? [title(), ...lines] : lines).join('\n');
   }
 
-  #line(cells: readonly string[], shown: readonly number[]): string {
+  /** `row` null: the titles, which have no colours of their own. */
+  #line(cells: readonly string[], shown: readonly number[], row: T | null): string {
+    const last = shown.findLastIndex((index) => cells[index] !== '');
     return shown
-      .map((index) =>
-        this.#columns[index].align === 'right'
-          ? cells[index].padStart(this.#widths[index])
-          : cells[index].padEnd(this.#widths[index]),
-      )
+      .slice(0, last + 1)
+      .map((index, at) => {
+        const { align, colour } = this.#columns[index];
+        const width = this.#widths[index];
+        // Nothing follows the last one that would have to be aligned.
+        const text =
+          align === 'right' ? cells[index].padStart(width) : at === last ? cells[index] : cells[index].padEnd(width);
+        return row === null ? text : paint(text, colour?.(row) ?? null);
+      })
       .join('  ')
       .trimEnd();
   }
