@@ -36,7 +36,8 @@ interface AgentRoute {
   readonly route: OriginatedRoute;
   readonly leaseSeconds: number | null;
   readonly timer: TimerHandle | null;
-  readonly expiresWallMs: number | null;
+  /** Monotonic: setting the wall clock moves what people are told, not the lease. */
+  readonly expiresMs: number | null;
 }
 
 export class AgentRoutes {
@@ -122,13 +123,13 @@ export class AgentRoutes {
     return (this.#configured.get(prefix) ?? this.#routes.get(prefix)?.route)?.origin ?? null;
   }
 
-  #lease(prefix: string, seconds: number | null): Pick<AgentRoute, 'leaseSeconds' | 'timer' | 'expiresWallMs'> {
-    if (seconds === null) return { leaseSeconds: null, timer: null, expiresWallMs: null };
+  #lease(prefix: string, seconds: number | null): Pick<AgentRoute, 'leaseSeconds' | 'timer' | 'expiresMs'> {
+    if (seconds === null) return { leaseSeconds: null, timer: null, expiresMs: null };
     const timer = this.#host.clock.setTimer(seconds * 1000, () => {
       const entry = this.#routes.get(prefix);
       if (entry !== undefined) this.#remove(entry, 'its lease has ended: the agent did not renew it');
     });
-    return { leaseSeconds: seconds, timer, expiresWallMs: this.#host.clock.wallMs() + seconds * 1000 };
+    return { leaseSeconds: seconds, timer, expiresMs: this.#host.clock.nowMs() + seconds * 1000 };
   }
 
   #remove({ owner, route, timer }: AgentRoute, why: string): void {
@@ -139,11 +140,12 @@ export class AgentRoutes {
     this.#host.log.info('AGENT_ROUTE', { owner, prefix }, `a prefix is no longer originated: ${why}`);
   }
 
-  #view({ owner, route, leaseSeconds, expiresWallMs }: AgentRoute): View<'Originated'> {
+  #view({ owner, route, leaseSeconds, expiresMs }: AgentRoute): View<'Originated'> {
     const { prefix, origin, communities, isService } = route;
+    const { clock } = this.#host;
     return {
       ...{ prefix, owner, origin, communities, service: isService === true, leaseSeconds },
-      expiresAt: expiresWallMs === null ? null : new Date(expiresWallMs).toISOString(),
+      expiresAt: expiresMs === null ? null : new Date(clock.wallMs() + expiresMs - clock.nowMs()).toISOString(),
       inForce: !this.#configured.has(prefix),
     };
   }

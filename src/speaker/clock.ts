@@ -64,3 +64,20 @@ export class VirtualClock implements Clock {
     this.#now = end;
   }
 }
+
+/** As VirtualClock, but somebody sets the wall clock before every look at it: centuries forth and back. */
+export class JumpingClock extends VirtualClock {
+  static readonly #WALLS_MS = [1_800_000_000_000, 3_600_000, 9_000_000_000_000, 1_800_000_060_000, -9_000_000_000_000];
+  static readonly PHASES = [...JumpingClock.#WALLS_MS.keys()];
+  #looks: number;
+
+  /** @param phase which of the times comes first, one of PHASES */
+  constructor(phase: number) {
+    super();
+    this.#looks = phase;
+  }
+
+  override wallMs(): number {
+    return JumpingClock.#WALLS_MS[this.#looks++ % JumpingClock.#WALLS_MS.length];
+  }
+}

@@ -43,14 +43,25 @@ export interface DrainHost {
 /** One order that is being carried out, for one peer or for all. */
 class Drain {
   readonly order: DrainOrder;
-  readonly view: { stage: DrainStage; readonly reason: string; readonly sinceMs: number; closesAtMs: number | null };
+  stage: DrainStage = 'avoided';
   readonly timers: TimerHandle[] = [];
+  readonly #clock: Clock;
+  readonly #sinceWallMs: number;
+  /** Monotonic: setting the wall clock moves what people are told, not the end. */
+  readonly #closesMs: number | null;
 
-  constructor(order: DrainOrder, nowMs: number) {
-    const { reason, closeAfterSeconds } = order;
-    const closesAtMs = closeAfterSeconds === null ? null : nowMs + closeAfterSeconds * 1000;
+  constructor(order: DrainOrder, clock: Clock) {
+    const { closeAfterSeconds } = order;
     this.order = order;
-    this.view = { stage: 'avoided', reason, sinceMs: nowMs, closesAtMs };
+    this.#clock = clock;
+    this.#sinceWallMs = clock.wallMs();
+    this.#closesMs = closeAfterSeconds === null ? null : clock.nowMs() + closeAfterSeconds * 1000;
+  }
+
+  get view(): DrainView {
+    const clock = this.#clock;
+    const closesAtMs = this.#closesMs === null ? null : clock.wallMs() + this.#closesMs - clock.nowMs();
+    return { stage: this.stage, reason: this.order.reason, sinceMs: this.#sinceWallMs, closesAtMs };
   }
 
   cancel(): void {
@@ -125,26 +136,26 @@ export class Drains {
     const { clock, log } = this.#host;
     const before = this.#drains.get(key);
     before?.cancel();
-    const drain = new Drain(order, clock.wallMs());
+    const drain = new Drain(order, clock);
     // Nobody is told to come back for a moment.
-    if (before !== undefined) drain.view.stage = before.view.stage;
+    if (before !== undefined) drain.stage = before.stage;
     this.#drains.set(key, drain);
     const { reason, closeAfterSeconds } = order;
     log.info('DRAIN', { peer: NODE.includes(key) ? null : key, reason, closeAfterSeconds }, `drained: ${reason}`);
     const closeMs = closeAfterSeconds === null ? null : closeAfterSeconds * 1000;
     // The services of one peer less stay reachable by the others.
-    if (NODE.includes(key) && drain.view.stage === 'avoided') {
+    if (NODE.includes(key) && drain.stage === 'avoided') {
       const delayMs = Math.min(SERVICES_DELAY_MS, closeMs === null ? SERVICES_DELAY_MS : closeMs / 2);
       drain.timers.push(clock.setTimer(delayMs, () => this.#reach(key, drain, 'services-withdrawn')));
     }
-    if (closeMs !== null && drain.view.stage !== 'closed') {
+    if (closeMs !== null && drain.stage !== 'closed') {
       drain.timers.push(clock.setTimer(closeMs, () => this.#reach(key, drain, 'closed')));
     }
     this.#tell();
   }
 
   #reach(key: string, drain: Drain, stage: DrainStage): void {
-    drain.view.stage = stage;
+    drain.stage = stage;
     this.#host.log.info('DRAIN', { peer: NODE.includes(key) ? null : key, stage }, `the drain has come to: ${stage}`);
     this.#tell();
     if (stage !== 'closed') return;
@@ -188,6 +199,6 @@ export class Drains {
   }
 
   #isClosed(name: string): boolean {
-    return [...NODE, name].some((key) => this.#drains.get(key)?.view.stage === 'closed');
+    return [...NODE, name].some((key) => this.#drains.get(key)?.stage === 'closed');
   }
 }

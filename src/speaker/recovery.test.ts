@@ -4,7 +4,7 @@ import type { LocalRestart } from '../../bgp/fsm/state.ts';
 import type { NegotiatedSession } from '../../bgp/negotiated.ts';
 import { type SessionConfig, sessionConfig } from '../../bgp/session-config.ts';
 import { SILENT_LOG } from '../log/log.ts';
-import { VirtualClock } from './clock.ts';
+import { JumpingClock, VirtualClock } from './clock.ts';
 import type { SpeakerCore } from './core.ts';
 import type { PeerDriver } from './peer-driver.ts';
 import { Recovery } from './recovery.ts';
@@ -43,13 +43,18 @@ class FakeDriver {
 
 /** A speaker's recovery among these peers; everything that it decides is in `done`. */
 class Scene {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly drivers: FakeDriver[];
   readonly done: string[] = [];
   readonly recovery: Recovery;
   remembered: unknown = null;
 
-  constructor(peers: readonly string[], start: { adopted: [number, number]; earlier: RememberedRestart | null }) {
+  constructor(
+    peers: readonly string[],
+    start: { adopted: [number, number]; earlier: RememberedRestart | null },
+    clock = new VirtualClock(),
+  ) {
+    this.clock = clock;
     this.drivers = peers.map((name, index) => new FakeDriver(name, index + 4, name.startsWith('tor') ? 65001 : 65000));
     const core = {
       adopted: start.adopted,
@@ -210,6 +215,18 @@ describe('after a restart', () => {
     expect(scene.up('client-a')).toEqual([true, true]);
     scene.endOfRib('client-a', 0, 1);
     expect(scene.after(59_999)).toEqual([]);
+    expect(scene.after(1)).toEqual(['End-of-RIB 0 to client-a', 'End-of-RIB 1 to client-a']);
+  });
+
+  test.each<[string, VirtualClock]>([
+    ['runs', new VirtualClock()],
+    ...JumpingClock.PHASES.map((phase): [string, VirtualClock] => [`jumps (${phase})`, new JumpingClock(phase)]),
+  ])('... and one that sends no End-of-RIB: for five seconds; the wall clock %s', (_what, clock) => {
+    const scene = new Scene(['client-a', 'client-b'], { adopted: [0, 0], earlier: null }, clock);
+    scene.after(0);
+    expect([scene.up('client-a'), scene.up('client-b')].flat()).toEqual([true, true, true, true]);
+    scene.endOfRib('client-a', 0, 1);
+    expect(scene.after(4999)).toEqual(['End-of-RIB 0 to client-b', 'End-of-RIB 1 to client-b']);
     expect(scene.after(1)).toEqual(['End-of-RIB 0 to client-a', 'End-of-RIB 1 to client-a']);
   });
 
