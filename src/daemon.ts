@@ -71,8 +71,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const level = options.logLevel ?? 'info';
   const inner = options.launcher?.createLog(level) ?? createLog(level);
   const counted = new CountedLog(inner, (milliseconds, call) => void setTimeout(call, milliseconds).unref());
-  // Before stderr's own, which writes what waits.
-  process.prependOnceListener('exit', () => counted.flush());
   const recent = new RecentLog(counted, () => systemClock.wallMs());
   const log = new EchoLog(recent, level, options.logLevel !== null);
   const speaker = new Speaker({
@@ -92,10 +90,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     }
     log.error('INTERNAL_ERROR', { stack: error.stack }, `unexpected error: ${error.message}`);
     process.exitCode = EXIT_FAILED;
+    counted.flush();
     // Peers keep our routes for their restart time; a supervisor starts us again.
     void speaker.shutdown('silent').finally(() => process.exit(EXIT_FAILED));
   });
-  return daemon.run();
+  const status = await daemon.run();
+  // While there is still time to write it.
+  counted.flush();
+  return status;
 }
 
 class Daemon {

@@ -93,16 +93,14 @@ function redactor(secrets: readonly string[]): <T>(value: T) => T {
   };
 }
 
-/** @param secrets beyond the passwords of sessions: tokens of the API */
 export function* dumpParts(
   speaker: Speaker,
   nextHops: Iterable<View<'NextHop'> | undefined>,
   recent: readonly RecentLine[],
-  secrets: readonly string[] = [],
 ): Generator<DumpPart | undefined> {
   const { core, running } = speaker;
   const passwords = (running?.peers ?? []).flatMap(({ session }) => session.password ?? []);
-  const hide = redactor([...new Set([...passwords, ...secrets])]);
+  const hide = redactor([...new Set(passwords)]);
   yield {
     part: 'dump',
     format: DUMP_FORMAT,
