@@ -30,6 +30,7 @@ import { type NodeStatusSettings, nodeStatusSettings } from './node-status/setti
 import { type RestartSettings, stateFilePath } from './restart-settings.ts';
 import { systemClock } from './speaker/clock.ts';
 import { Speaker } from './speaker/speaker.ts';
+import { recorderOf } from './support/recorder.ts';
 import { VERSION } from './version.ts';
 
 export interface DaemonOptions {
@@ -73,7 +74,13 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const counted = new CountedLog(inner, (milliseconds, call) => void setTimeout(call, milliseconds).unref());
   const recent = new RecentLog(counted, () => systemClock.wallMs());
   const log = new EchoLog(recent, level, options.logLevel !== null);
+  const recorder = recorderOf(process.env.PEREGRINE_RECORD_MESSAGES, () => systemClock.wallMs());
+  if (typeof recorder === 'string') {
+    process.stderr.write(`peregrine: ${recorder}\n`);
+    return EXIT_CONFIGURATION;
+  }
   const speaker = new Speaker({
+    recorder,
     log,
     clock: systemClock,
     version: VERSION,

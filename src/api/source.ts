@@ -85,6 +85,8 @@ export interface ApiSource {
   differentPasswords(question: PasswordsQuestion): PasswordsAnswer | ApiRefusal;
   /** The last lines of the log, whatever its level, the oldest first. */
   recent(): Items<View<'RecentLine'>>;
+  /** The last messages of peers, if they are recorded, the oldest first. */
+  messages(): Items<View<'RecordedMessage'>>;
   /** Everything that a replay needs (src/support/dump.ts), without secrets. */
   supportDump(): Items<View<'DumpPart'>>;
   drain(order: DrainRequest): DoneView | ApiRefusal;

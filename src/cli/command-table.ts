@@ -97,6 +97,7 @@ CALICO_ADVERTISE_CLUSTER_IPS, CALICO_ENDPOINT_STATUS_PATH_PREFIX, BGP_LOGSEVERIT
 PEREGRINE_FELIX_GENERATION (auto, 3.28 to 3.33: docs/felix-generation.md), PEREGRINE_MISSING_PASSWORD
 (unauthenticated, withhold: docs/differences.md), PEREGRINE_NEXT_HOP_OBJECTS (off, auto:
 docs/adr/0009-next-hop-objects.md), PEREGRINE_DRAIN_ON (cordon, taint:KEY: docs/maintenance.md).
+PEREGRINE_RECORD_MESSAGES (off, or MiB: docs/support.md).
 PEREGRINE_REHEARSAL=off keeps a daemon that has just started from warming up its code (0.3 s of processor time).
 
 Signals of a running daemon: SIGHUP reads the configuration again, SIGUSR1 writes what is known to the log, SIGUSR2
@@ -203,6 +204,9 @@ Kernel routes always stay.`,
   show('bfd', [], 'BFD sessions: state, timers, last diagnostic', (shows, options) => shows.showBfd(options)),
   show('recent', [], 'the last lines of the log, also those that its level keeps out of it', (shows, options) =>
     shows.showRecent(options),
+  ),
+  show('messages', [], 'the last messages of peers, if PEREGRINE_RECORD_MESSAGES has them recorded', (shows, options) =>
+    shows.showMessages(options),
   ),
   show('running', ['policies'], 'the configuration in force, as derive shows one', (shows, options) =>
     shows.showRunning(options),

@@ -173,3 +173,25 @@ export async function showRecent(options: ShowOptions): Promise<void> {
   const list = fetchList<View<'RecentLine'>>(options.socketPath, '/v1/recent');
   await printList(list, RECENT_COLUMNS, options, 'nothing was logged');
 }
+
+/** Octets of a message that a line shows. */
+const SHOWN_OCTETS = 48;
+
+const MESSAGE_COLUMNS: readonly Column<View<'RecordedMessage'>>[] = [
+  { title: 'TIME', value: ({ at }) => at.slice(0, 23).replace('T', ' ') },
+  { title: 'PEER', value: ({ peer }) => peer },
+  { title: 'TYPE', value: ({ type }) => type },
+  { title: 'OCTETS', align: 'right', value: ({ octets }) => String(octets.length / 2) },
+  {
+    title: 'BEHIND THE HEADER',
+    value: ({ octets }) => {
+      const body = octets.slice(38);
+      return body.length > SHOWN_OCTETS * 2 ? `${body.slice(0, SHOWN_OCTETS * 2)}...` : body;
+    },
+  },
+];
+
+export async function showMessages(options: ShowOptions): Promise<void> {
+  const list = fetchList<View<'RecordedMessage'>>(options.socketPath, '/v1/messages');
+  await printList(list, MESSAGE_COLUMNS, options, 'no messages are recorded (docs/support.md)');
+}

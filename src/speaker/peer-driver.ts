@@ -33,6 +33,7 @@ import type { DrainExport } from '../../rib/export-rules.ts';
 import type { ReceiveOutcome } from '../../rib/rib.ts';
 import type { Log, LogLevel } from '../log/log.ts';
 import type { ConnectionFailure, PendingConnection } from '../net/connection.ts';
+import type { MessageRecorder } from '../support/recorder.ts';
 import { BoundedLines } from './bounded-lines.ts';
 import type { Clock } from './clock.ts';
 import type { InputTurns } from './input-turns.ts';
@@ -49,6 +50,8 @@ export interface PeerHost {
   readonly clock: Clock;
   readonly inputTurns: InputTurns;
   readonly log: Log;
+  /** Keeps what came from peers; null: nobody wants it. */
+  readonly recorder?: MessageRecorder | null;
   dial(
     driver: PeerDriver,
     timeoutMs: number,
@@ -241,6 +244,8 @@ export class PeerDriver implements ConnectionOwner {
 
   messageReceived(connection: PeerConnection, octets: Uint8Array, start: number, end: number): void {
     this.messagesReceived++;
+    const recorder = this.#host.recorder;
+    if (recorder != null) recorder.record(this.name, octets, start, end);
     const type = octets[start + 18];
     if (connection === this.connection) {
       this.#lastReceivedMs = this.#host.clock.nowMs();

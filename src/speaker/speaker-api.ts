@@ -148,6 +148,8 @@ export class SpeakerApi implements ApiSource {
     }
   }
 
+  messages = (): Items<View<'RecordedMessage'>> => this.#speaker.recorder?.views() ?? [];
+
   supportDump = (): Items<DumpPart> => dumpParts(this.#speaker, this.nextHops(), this.#recent?.lines() ?? []);
 
   bfd = () => this.#speaker.bfd.views();

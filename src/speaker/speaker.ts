@@ -17,6 +17,7 @@ import { PEER_STATIC } from '../../rib/peer-table.ts';
 import type { ReceiveOutcome } from '../../rib/rib.ts';
 import type { Log } from '../log/log.ts';
 import { type ConnectionFailure, openConnection, type PendingConnection } from '../net/connection.ts';
+import type { MessageRecorder } from '../support/recorder.ts';
 import { AgentRoutes, type OriginHost } from './agent-routes.ts';
 import { boundedConditions } from './bounded-conditions.ts';
 import type { Clock } from './clock.ts';
@@ -43,6 +44,7 @@ export interface SpeakerOptions {
   readonly deferralSeconds?: number;
   /** From the beginning of a drain to the end of the sessions, unless the order says it. */
   readonly drainSeconds?: number;
+  readonly recorder?: MessageRecorder | null;
   /** A replay: nobody is listened to or dialled, and this stands for the kernel. */
   readonly offline?: { readonly openFib: OpenFib };
 }
@@ -95,6 +97,7 @@ export class Speaker implements PeerHost, OriginHost {
   readonly drains: Drains;
   readonly #grace: EndOfRibGrace<PeerDriver>;
   readonly drainSeconds: number;
+  readonly recorder: MessageRecorder | null;
   readonly #offline: { readonly openFib: OpenFib } | null;
   /** Ends the process as SIGTERM does in its first meaning; null: nobody can. */
   onRestartRequest: (() => void) | null = null;
@@ -123,6 +126,7 @@ export class Speaker implements PeerHost, OriginHost {
     this.convergence = new Convergence(options.clock);
     this.drainSeconds = options.drainSeconds ?? 30;
     this.#offline = options.offline ?? null;
+    this.recorder = options.recorder ?? null;
     this.#grace = new EndOfRibGrace(this.clock, (driver, family) => {
       this.core?.rib.sweepStale(driver.ribIndex, family);
       this.core?.schedule();

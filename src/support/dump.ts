@@ -20,6 +20,7 @@ import type { SpeakerCore } from '../speaker/core.ts';
 import { explainPeer } from '../speaker/explain/peer.ts';
 import type { PeerDriver } from '../speaker/peer-driver.ts';
 import type { Speaker } from '../speaker/speaker.ts';
+import type { RecordedMessageView } from './recorder.ts';
 
 export const DUMP_FORMAT = 1;
 /** Paths of Adj-RIB-In in a dump; of more, `end` says that it is not all. */
@@ -72,6 +73,7 @@ export type DumpPart =
       readonly paths: readonly (readonly [prefix: string, pathId: number])[];
     }
   | { readonly part: 'log'; readonly value: View<'RecentLine'> }
+  | { readonly part: 'message'; readonly value: RecordedMessageView }
   /** Last of all: without it the file is cut off. */
   | { readonly part: 'end'; readonly paths: number; readonly isWhole: boolean };
 
@@ -123,6 +125,7 @@ export function* dumpParts(
   for (const { atWallMs, ...line } of recent) {
     yield hide({ part: 'log', value: { at: new Date(atWallMs).toISOString(), ...line, fields: { ...line.fields } } });
   }
+  for (const value of speaker.recorder?.views() ?? []) yield { part: 'message', value };
   let paths = 0;
   let isWhole = true;
   if (core !== null) {

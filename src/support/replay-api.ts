@@ -26,6 +26,7 @@ export function replayApi(speaker: Speaker, dump: Dump): ApiSource {
     originated: () => dump.originated,
     bfd: () => recorded.flatMap(({ view }) => (view.bfd === null ? [] : [view.bfd])),
     recent: () => dump.log,
+    messages: () => dump.messages,
     readiness: (policy: ReadyPolicy = 'none'): Readiness => ({ ready: false, policy, unmet: [NOT_RUNNING] }),
     drain: refuse,
     undrain: refuse,

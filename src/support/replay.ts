@@ -29,6 +29,7 @@ export interface Dump {
   readonly originated: readonly Part<'originated'>['value'][];
   readonly paths: readonly Part<'paths'>[];
   readonly log: readonly Part<'log'>['value'][];
+  readonly messages: readonly Part<'message'>['value'][];
   /** Null: the file is cut off. */
   readonly end: Part<'end'> | null;
 }
@@ -75,6 +76,7 @@ export async function readDump(lines: AsyncIterable<string>): Promise<Dump> {
     originated: all('originated').map(({ value }) => value),
     paths: all('paths'),
     log: all('log').map(({ value }) => value),
+    messages: all('message').map(({ value }) => value),
     end: all('end')[0] ?? null,
   };
 }

@@ -24,6 +24,7 @@ let text: string;
 beforeAll(async () => {
   const tokenFile = join(temporaryFolder(), 'token');
   writeFileSync(tokenFile, `${TOKEN}\n`);
+  process.env.PEREGRINE_RECORD_MESSAGES = '1';
   daemon = await LocalDaemon.start(SPEAKER, {
     api: { listen: `${SPEAKER}:8179`, tokenFile },
     routerId: SPEAKER,
@@ -60,6 +61,7 @@ beforeAll(async () => {
   text = gunzipSync(readFileSync(file)).toString();
 });
 afterAll(async () => {
+  delete process.env.PEREGRINE_RECORD_MESSAGES;
   east.close();
   west.close();
   await daemon.stop();
@@ -124,6 +126,14 @@ describe('the replay', () => {
         .map(({ name, state, families }) => ({ name, state, families }));
     expect(names(then).slice(1)).toEqual(names(now.stdout).slice(1));
     expect(await replayed('explain', 'peer', 'away')).toContain('away is down');
+  });
+
+  test('the messages that were recorded', async () => {
+    const messages = await replayed('show', 'messages');
+    expect(messages).toMatch(/ east +OPEN +\d+ /);
+    expect(messages).toMatch(/ west +UPDATE +\d+ /);
+    // 10.1.0.0/16 as NLRI.
+    expect(await replayed('show', 'messages', '--json')).toContain('100a01');
   });
 
   test('in short, without a command', async () => {

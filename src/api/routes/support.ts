@@ -14,6 +14,16 @@ export const supportRoutes: readonly ApiRoute[] = [
   }),
   listRoute({
     method: 'GET',
+    path: '/v1/messages',
+    operationId: 'listRecordedMessages',
+    tag: 'support',
+    summary:
+      'The last messages of peers as octets, the oldest first; none unless PEREGRINE_RECORD_MESSAGES says how much',
+    list: 'RecordedMessage',
+    handle: ({ source }) => source.messages(),
+  }),
+  listRoute({
+    method: 'GET',
     path: '/v1/support-dump',
     operationId: 'listSupportDump',
     tag: 'support',

@@ -10,6 +10,13 @@ export const RecentLine = z.object({
   message: z.string(),
 });
 
+export const RecordedMessage = z.object({
+  at: z.string().describe('ISO 8601'),
+  peer: z.string(),
+  type: z.string().describe('OPEN, UPDATE, ...'),
+  octets: z.string().describe('the whole message in hexadecimal'),
+});
+
 export const DumpPart = z
   .looseObject({ part: z.string() })
   .describe('a part of a support dump, as src/support/dump.ts says; passwords are hidden');
