@@ -48,7 +48,7 @@ describe('the command line', () => {
       ['show'],
       'wanted: peregrine show status, peers, peer, routes, received, accepted, advertised, kernel, next-hops,',
     ],
-    ['show of what there is not', ['show', 'bgp'], 'bfd or running, not bgp'],
+    ['show of what there is not', ['show', 'bgp'], 'messages or running, not bgp'],
     ['received without a peer', ['show', 'received'], 'wanted: peregrine show received PEER'],
     [
       'peer without an action',
