@@ -62,6 +62,8 @@ export interface LauncherHooks {
 
 /** With a datastore: how long the API waits for the first configuration. */
 const API_AFTER_MS = 500;
+/** Loading the API's code holds up the loop for about as long as bringing up a session takes; peers that wait come first. */
+const SESSIONS_FIRST_MS = 40;
 
 const EXIT_FAILED = 1;
 const EXIT_CONFIGURATION = 2;
@@ -337,6 +339,7 @@ class Daemon {
     // Sessions before the API: they do not need it, and its code takes a while to load.
     const failure = await this.#speaker.start(this.#adjusted(first.result.desired));
     if (failure !== null) return this.#startFailed(failure);
+    if (first.result.desired.peers.length > 0) await sleep(SESSIONS_FIRST_MS);
     if (!(await this.#openApi(socket, first.result.api))) {
       await this.#speaker.shutdown('silent');
       return EXIT_FAILED;
@@ -483,6 +486,7 @@ class Daemon {
     const started = follower.start();
     // Sessions before the API, whose code takes a while to load; but a datastore that is away must not hide the reason.
     await Promise.race([this.#speaker.started, started, sleep(API_AFTER_MS, undefined, { ref: false })]);
+    await sleep(SESSIONS_FIRST_MS);
     if (!(await this.#openApi(socket))) {
       await follower.stop();
       await this.#speaker.shutdown('silent');

@@ -108,11 +108,14 @@ function isUsageError(error: Error): boolean {
   return error instanceof UsageError || Reflect.get(error, 'status') === 400;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof Error)) throw error;
-  const hint = error instanceof UsageError ? 'Try: peregrine --help\n' : '';
-  process.stderr.write(`peregrine: ${error.message}\n${hint}`);
-  process.exitCode = isUsageError(error) ? 2 : 1;
-}
+// Not awaited at the top level: the bundle is a script, which V8 can keep compiled (scripts/build.mjs).
+void (async () => {
+  try {
+    process.exitCode = await main(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const hint = error instanceof UsageError ? 'Try: peregrine --help\n' : '';
+    process.stderr.write(`peregrine: ${error.message}\n${hint}`);
+    process.exitCode = isUsageError(error) ? 2 : 1;
+  }
+})();
