@@ -15,7 +15,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 
 const [, , dist, name, kept, peer] = process.argv;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 20_000;
 
 async function freePort(host) {
   const server = createServer().listen(0, host);
@@ -60,7 +60,7 @@ else {
     env: { ...process.env, PEREGRINE_REHEARSAL: 'off' },
   });
   const end = Date.now() + PATIENCE_MS;
-  process.env.PEREGRINE_REHEARSAL = 'off';
+  process.env.PEREGRINE_REHEARSAL = 'always';
   run(['run', '--log-level', 'error', '--config', configs[0]]);
   const isUp = async () => {
     const socket = connect(join(folder, '0.sock'));
@@ -72,7 +72,8 @@ else {
     return chunks.join('').includes('Established');
   };
   while (Date.now() < end && !(existsSync(join(folder, '0.sock')) && (await isUp()))) await sleep(20);
-  await sleep(200);
+  // The rehearsal takes about a second.
+  await sleep(3000);
   await writeFile(join(dist, `${kept}.${process.pid}`), script.createCachedData());
   await rename(join(dist, `${kept}.${process.pid}`), join(dist, kept));
   other.kill();

@@ -180,11 +180,14 @@ class Daemon {
 
   /** Sessions first; then there is as a rule a while to wait for the routes. Tests start hundreds of daemons: without. */
   #rehearseSoon(): void {
-    if (process.env.PEREGRINE_REHEARSAL === 'off') return;
+    const wanted = process.env.PEREGRINE_REHEARSAL;
+    if (wanted === 'off') return;
     const begin = async (): Promise<void> => {
-      const { rehearseWhileIdle } = await import('./speaker/rehearsal.ts');
       const { core } = this.#speaker;
-      if (core !== null) await rehearseWhileIdle(core, systemClock);
+      // Without kernel routes it costs more than it gives. `always`: scripts/keep-code.mjs keeps what is compiled for it.
+      if (core === null || !(core.programsRoutes || wanted === 'always')) return;
+      const { rehearseWhileIdle } = await import('./speaker/rehearsal.ts');
+      await rehearseWhileIdle(core, systemClock);
     };
     // It only warms up: what keeps it from that keeps nobody from anything.
     setTimeout(() => void begin().catch(() => {}), REHEARSAL_DELAY_MS).unref();

@@ -98,7 +98,7 @@ PEREGRINE_FELIX_GENERATION (auto, 3.28 to 3.33: docs/felix-generation.md), PEREG
 (unauthenticated, withhold: docs/differences.md), PEREGRINE_NEXT_HOP_OBJECTS (off, auto:
 docs/adr/0009-next-hop-objects.md), PEREGRINE_DRAIN_ON (cordon, taint:KEY: docs/maintenance.md).
 PEREGRINE_RECORD_MESSAGES (off, or MiB: docs/support.md).
-PEREGRINE_REHEARSAL=off keeps a daemon that has just started from warming up its code (0.3 s of processor time).
+PEREGRINE_REHEARSAL=off keeps a daemon that writes kernel routes from warming up its code (0.3 s of processor time).
 
 Signals of a running daemon: SIGHUP reads the configuration again, SIGUSR1 writes what is known to the log, SIGUSR2
 drains, and the next one undrains. SIGTERM ends the process without telling the peers, so that graceful restart keeps

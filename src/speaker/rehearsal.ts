@@ -125,7 +125,6 @@ export async function rehearseWhileIdle(core: SpeakerCore, clock: Clock): Promis
     await fib?.settled();
     return rib.prefixes[0].count + rib.prefixes[1].count < REAL_PREFIXES;
   };
-  if (!core.programsRoutes) return rehearse(pause, null);
   const { createFibNetlink } = await import('../kernel/fib-netlink.ts');
   await rehearse(pause, (listener) => {
     fib = createFibNetlink({ listener, openSocket: openSilentSocket });
