@@ -2,6 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parsePrefix } from '../../bgp/ip.ts';
+import type { FibEntry } from './fib.ts';
 import { FibScene, V4, V6 } from './testing/fib-scene.ts';
 import { namespaceProblem } from './testing/namespace.ts';
 
@@ -100,6 +101,79 @@ describe.skipIf(problem !== null)('own routes disturbed by others', () => {
     // Without reading the whole table again.
     expect(scene.fib.counters().resyncs).toBe(1);
   });
+
+  const [A4, B4, C4] = ['192.0.2.9 dev t0', '192.0.2.10 dev t0', '198.51.100.9 dev t1'];
+  const [A6, B6, C6] = ['2001:db8::9 dev t0', '2001:db8::a dev t0', '2001:db8:1::9 dev t1'];
+  test.each<[string, string, string[], () => FibEntry, RegExp]>([
+    [
+      'the wish is the second one',
+      V4,
+      [`via ${A4} metric 5`, `via ${B4} metric 5`],
+      () => unicast(5, B4),
+      /192.0.2.10 /,
+    ],
+    [
+      'another gateway',
+      V4,
+      [`via ${A4} metric 5`, `via ${B4} metric 6`],
+      () => unicast(6, C4),
+      /198.51.100.9 .*metric 6/,
+    ],
+    ['the wish is the second one', V6, ['blackhole metric 7', `via ${A6} metric 8`], () => unicast(8, A6), /via.* 8$/],
+    [
+      'half of the wish is the second one',
+      V6,
+      ['blackhole', `via ${A6} metric 1025`],
+      () => unicast(1025, A6, C6),
+      /2001:db8::9 .*2001:db8:1::9 /,
+    ],
+    [
+      'gateways and a blackhole of one metric',
+      V6,
+      ['blackhole metric 7', `via ${A6} metric 7`, `via ${B6} metric 7`],
+      () => unicast(7, B6, C6),
+      /2001:db8::a .*2001:db8:1::9 /,
+    ],
+    [
+      'no metric is 1024',
+      V6,
+      [`via ${A6} metric 7`, `via ${B6} metric 1024`],
+      () => unicast(0, C6),
+      /2001:db8:1::9 .*metric 1024$/,
+    ],
+    [
+      'a blackhole where an unreachable route is',
+      V6,
+      [`via ${A6} metric 7`, 'unreachable metric 7'],
+      () => blackhole(7),
+      /^blackhole .*metric 7$/,
+    ],
+  ])(
+    'of several leftovers for one prefix the nearest becomes the wish: %s (%s)',
+    async (_, prefix, left, entry, shown) => {
+      for (const route of left) {
+        const [type, ...words] = route.startsWith('via') ? ['', ...route.split(' ')] : route.split(' ');
+        const family = prefix === V6 ? '-6' : '-4';
+        scene.ns.ip(
+          [family, 'route', 'append', type, prefix, 'proto', 'bird', ...words].filter((word) => word).join(' '),
+        );
+      }
+      let routes = scene.ns.ip(`${prefix === V6 ? '-6 ' : ''}route show exact ${prefix}`).match(/proto bird/g)!.length;
+      await scene.restart();
+      const events = await scene.ns.monitor('route');
+      want(prefix, entry());
+      for (const family of [0, 1] as const) scene.fib.sweepStale(family);
+      await scene.fib.settled();
+      expect(kernel(prefix)).toHaveLength(1);
+      expect(kernel(prefix)[0].replace(/ dev lo/, '')).toMatch(shown);
+      for (const line of (await events.stop()).filter((text) => text.includes(prefix))) {
+        routes += line.startsWith('Deleted') ? -1 : 1;
+        expect(routes).toBeGreaterThan(0);
+      }
+      await scene.fib.resync();
+      expect(scene.fib.counters()).toMatchObject({ failed: 0, restored: 0, resyncs: 2, stale: 0 });
+    },
+  );
 
   test('routes for prefixes that we know nothing of, under our number: gone at once after the sweep', async () => {
     want(V4, unicast(5, '192.0.2.9'));

@@ -67,8 +67,14 @@ class ModelKernel {
 
   private isSame(x: ModelRoute, y: ModelRoute): boolean {
     if (formatPrefix(x.prefix) !== formatPrefix(y.prefix)) return false;
-    if (this.family === FAMILY_IPV4 || x.content.type !== 'unicast' || y.content.type !== 'unicast') {
-      return sameContent(this.family, x.content, y.content);
+    if (this.family === FAMILY_IPV4) return sameContent(this.family, x.content, y.content);
+    // IPv6 compares metric, gateway and interface (of all that reject: loopback), and not the type.
+    if (x.content.type !== 'unicast' || y.content.type !== 'unicast') {
+      return (
+        x.content.type !== 'unicast' &&
+        y.content.type !== 'unicast' &&
+        this.metric(x.content) === this.metric(y.content)
+      );
     }
     return this.metric(x.content) === this.metric(y.content) && sameHop(x.content.hops[0], y.content.hops[0]);
   }
@@ -91,6 +97,22 @@ const entries = (family: FamilyIndex): FibEntry[] => {
   ]);
 };
 
+interface Step {
+  readonly kind: 'want' | 'unwant' | 'write' | 'stranger' | 'scan';
+  readonly prefix: number;
+  readonly entry: number;
+}
+
+/** Found by chance: two leftovers, of which not the first one has the metric and half of the hops of the wish. */
+const LEFTOVER_IN_THE_WAY: Step[] = [
+  { kind: 'stranger', prefix: 1, entry: 8 },
+  { kind: 'scan', prefix: 0, entry: 0 },
+  { kind: 'want', prefix: 1, entry: 9 },
+  { kind: 'stranger', prefix: 1, entry: 0 },
+  { kind: 'stranger', prefix: 1, entry: 0 },
+  { kind: 'stranger', prefix: 1, entry: 0 },
+];
+
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('want' as const), prefix: fc.nat(2), entry: fc.nat(9) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('unwant' as const), prefix: fc.nat(2), entry: fc.nat(9) }) },
@@ -111,6 +133,8 @@ describe.each([
       let failed = false;
       for (const operation of own.plan(handle)) {
         if (kernel.apply(prefix, operation)) continue;
+        // IPv4 refuses to append what is there already: as wanted (RouteWriter).
+        if (family === FAMILY_IPV4 && operation.kind === 'append') continue;
         if (entry === null) throw new Error('an addition without a wish');
         failed = true;
         own.additionFailed(handle, operation, { prefix, entry, reason: 'other', errno: 17, message: '' });
@@ -131,7 +155,7 @@ describe.each([
 
   test('whatever happens in between, after a scan and a write the kernel has exactly what is wanted', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      fc.property(fc.array<Step>(step, { maxLength: 40 }), (steps) => {
         const own = new OwnRoutes(family);
         const kernel = new ModelKernel(family);
         const wanted = new Map<string, FibEntry>();
@@ -171,7 +195,7 @@ describe.each([
         // Nothing is kept about prefixes that are neither wanted nor there.
         expect(own.table.count).toBe(wanted.size);
       }),
-      { numRuns: 500 },
+      { numRuns: 500, examples: [[LEFTOVER_IN_THE_WAY]] },
     );
   });
 
@@ -196,7 +220,7 @@ describe.each([
       if (disturbance === 'unexplained') scan(own, kernel);
     }
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      fc.property(fc.array<Step>(step, { maxLength: 40 }), (steps) => {
         const own = new OwnRoutes(family);
         const kernel = new ModelKernel(family);
         const wanted = new Map<string, FibEntry>();
@@ -228,6 +252,65 @@ describe.each([
       }),
       { numRuns: 500 },
     );
+  });
+
+  test('one of several routes that are there becomes the wish: at once, and never without a route', () => {
+    const leftover = fc.constantFrom<RouteContent>(
+      ...entries(family),
+      { type: 'unreachable', metric: 0, hops: [] },
+      { type: 'unreachable', metric: 7, hops: [] },
+    );
+    fc.assert(
+      fc.property(
+        fc.array(leftover, { minLength: 1, maxLength: 20 }),
+        fc.nat(9),
+        fc.nat(9),
+        (contents, first, last) => {
+          const own = new OwnRoutes(family);
+          const kernel = new ModelKernel(family);
+          const [prefix] = prefixes(family);
+          const { a, b, c, d, length } = prefix;
+          for (const content of contents) kernel.apply(prefix, { kind: 'append', content, otherwise: null });
+          // The wish is there, or comes, while the table is read: leftovers are kept in another order then.
+          own.want(a, b, c, d, length, entries(family)[first]);
+          scan(own, kernel);
+          const entry = entries(family)[last];
+          own.want(a, b, c, d, length, entry);
+          for (let handle = own.dirty.take(); handle >= 0; handle = own.dirty.take()) {
+            const operations = own.plan(handle);
+            // A lone IPv6 route that rejects cannot become another one without a gap.
+            const canGap =
+              family === FAMILY_IPV6 &&
+              kernel.dump().every((route) => route.content.type !== 'unicast') &&
+              !entry.hops[0];
+            for (const operation of operations) {
+              const isTaken = !kernel.apply(prefix, operation);
+              if (isTaken) expect([family, operation.kind]).toEqual([FAMILY_IPV4, 'append']);
+              if (!canGap) expect(kernel.dump().length).toBeGreaterThan(0);
+            }
+            own.succeeded(handle);
+          }
+          expect(kernel.dump().map(({ content }) => sameContent(family, content, entry))).toEqual([true]);
+          expect(scan(own, kernel)).toBe(0);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test('several of one prefix that are told again, and go one by one before the sweep, leave nothing behind', () => {
+    const own = new OwnRoutes(family);
+    const kernel = new ModelKernel(family);
+    const [prefix] = prefixes(family);
+    const leftovers = [entries(family)[0], entries(family)[6]];
+    for (const content of leftovers) kernel.apply(prefix, { kind: 'append', content, otherwise: null });
+    scan(own, kernel);
+    for (const content of leftovers) expect(own.addedByOthers(prefix, content, false, false)).toBe('none');
+    for (const content of leftovers) {
+      expect([own.staleCount, own.table.count]).toEqual([1, 1]);
+      expect(own.deletedByOthers(prefix, content)).toBe('none');
+    }
+    expect([own.staleCount, own.table.count, own.installedCount, own.sweep()]).toEqual([0, 0, 0, 0]);
   });
 
   test('leftovers of an earlier run are left alone until the sweep, unless wanted', () => {

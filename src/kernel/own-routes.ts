@@ -141,23 +141,41 @@ export class OwnRoutes {
    */
   plan(handle: PrefixHandle, form: RouteForm = asItIs): readonly Operation[] {
     const entry = this.wanted[handle];
+    const surplus = this.surplus.get(handle);
+    if (surplus !== undefined && entry !== null) this.startFromNearest(handle, entry, surplus);
     const have = this.installed[handle];
     let want = entry === null ? null : form(this.family, entry, have);
     let operations = planChange(this.family, have, want);
     // The same content in another form is as good.
     if (operations.length === 0) want = have;
-    const surplus = this.surplus.get(handle);
     if (surplus !== undefined) {
-      const leftovers = surplus.splice(0, LEFTOVERS_PER_PLAN);
-      operations = [
-        ...operations,
-        ...leftovers.map((content): Operation => ({ kind: 'delete', content, otherwise: null })),
-      ];
+      const deletions = surplus
+        .splice(0, LEFTOVERS_PER_PLAN)
+        .map((content): Operation => ({ kind: 'delete', content, otherwise: null }));
+      operations = [...operations, ...deletions];
       if (surplus.length === 0) this.surplus.delete(handle);
       else this.dirty.add(handle);
     }
     this.setInstalled(handle, want);
     return operations;
+  }
+
+  /**
+   * Of several routes of ours the change starts from the one that is nearest to the wish; the others are leftovers. From
+   * another one it would fail: the nearest one has the metric, or the very hop, that is to be added.
+   */
+  private startFromNearest(handle: PrefixHandle, entry: FibEntry, surplus: RouteContent[]): void {
+    const have = this.installed[handle];
+    let best = -1;
+    let bestRank = have === null ? -1 : nearness(this.family, have, entry);
+    for (let i = 0; i < surplus.length; i++) {
+      const rank = nearness(this.family, surplus[i], entry);
+      if (rank > bestRank) [best, bestRank] = [i, rank];
+    }
+    if (best < 0) return;
+    const [nearest] = surplus.splice(best, 1);
+    if (have !== null) surplus.unshift(have);
+    this.setInstalled(handle, nearest);
   }
 
   /** The kernel refused to add a route of this prefix. True when that is news. */
@@ -221,16 +239,20 @@ export class OwnRoutes {
     const handle = this.table.find(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
     if (handle === 0) return 'none';
     const have = this.installed[handle];
-    if (have === null) return 'none';
-    if (sameContent(this.family, have, content)) return this.lost(handle);
     const others = this.surplus.get(handle);
+    if (have === null && others === undefined) return 'none';
+    if (have !== null && sameContent(this.family, have, content)) return this.lost(handle);
     const at = others?.findIndex((other) => sameContent(this.family, other, content)) ?? -1;
     if (others !== undefined && at >= 0) {
       others.splice(at, 1);
-      if (others.length === 0) this.surplus.delete(handle);
+      if (others.length > 0) return 'none';
+      this.surplus.delete(handle);
+      // With the last of several the prefix is gone.
+      if (have === null && this.wanted[handle] === null && this.stale.delete(handle)) this.staleCount--;
+      this.settle(handle);
       return 'none';
     }
-    const left = others === undefined ? withoutHops(this.family, have, content) : null;
+    const left = have !== null && others === undefined ? withoutHops(this.family, have, content) : null;
     if (left === null) return 'unexplained';
     this.setInstalled(handle, left);
     return this.disturbed(handle);
@@ -244,21 +266,23 @@ export class OwnRoutes {
     const handle = this.handleFor(prefix.a, prefix.b, prefix.c, prefix.d, prefix.length);
     const have = this.installed[handle];
     const others = this.surplus.get(handle);
+    // Which of several it replaced or joined only the table can tell.
+    if (others !== undefined && (hasReplaced || hasJoined)) return 'unexplained';
     if (have === null) {
       this.setInstalled(handle, content);
       return this.disturbed(handle);
     }
     if (sameContent(this.family, have, content)) return 'none';
-    if (kernelMetric(this.family, have.metric) !== kernelMetric(this.family, content.metric)) {
-      // Which of several it replaced only the table can tell.
-      if (hasReplaced && others !== undefined) return 'unexplained';
-    } else if (hasReplaced || hasJoined) {
-      if (others !== undefined) return 'unexplained';
-      if (this.family === FAMILY_IPV6 && joinsSiblings(have) !== joinsSiblings(content)) return 'unexplained';
-      this.setInstalled(handle, content);
-      return this.disturbed(handle);
-    } else if (this.family === FAMILY_IPV6) {
-      return 'unexplained';
+    // Told again of what a scan has shown already.
+    if (others?.some((other) => sameContent(this.family, other, content))) return 'none';
+    if (kernelMetric(this.family, have.metric) === kernelMetric(this.family, content.metric)) {
+      const takesPlace = hasReplaced || hasJoined;
+      const isClear = takesPlace && joinsSiblings(have) === joinsSiblings(content);
+      if (this.family === FAMILY_IPV6 && !isClear) return 'unexplained';
+      if (takesPlace) {
+        this.setInstalled(handle, content);
+        return this.disturbed(handle);
+      }
     }
     this.surplus.set(handle, [...(others ?? []), content]);
     return this.disturbed(handle);
@@ -391,6 +415,8 @@ export class OwnRoutes {
       this.restoring.add(handle);
       return 'restore';
     }
+    // The rest of several is swept.
+    if (this.surplus.has(handle)) return 'none';
     if (this.stale.delete(handle)) this.staleCount--;
     this.settle(handle);
     return 'none';
@@ -434,6 +460,15 @@ export class OwnRoutes {
     this.adoptedContents.set(key, content);
     return content;
   }
+}
+
+/** How little is to be done to make `want` of the route: 3 nothing, 2 hops added and deleted, 1 appended, 0 created. */
+function nearness(family: FamilyIndex, have: RouteContent, want: FibEntry): number {
+  if (sameContent(family, have, want)) return 3;
+  if (kernelMetric(family, have.metric) !== kernelMetric(family, want.metric)) return 0;
+  // IPv6 takes what the nearest one is already for a duplicate (route-plan.ts).
+  const isInTheWay = want.type === 'unicast' ? joinsSiblings(have) && joinsSiblings(want) : have.type !== 'unicast';
+  return family === FAMILY_IPV6 && isInTheWay ? 2 : 1;
 }
 
 /** What is left of `have` when these hops of it are gone; null when they are not hops of it, or all of it. */

@@ -51,6 +51,13 @@ describe('planChange', () => {
       ['append unicast 5 192.0.2.2', 'delete unicast 5 192.0.2.1'],
     ],
     [
+      'IPv6 unreachable to blackhole: a duplicate for the kernel as long as the old one is there',
+      FAMILY_IPV6,
+      { type: 'unreachable', metric: 5, hops: [] },
+      blackhole(5),
+      ['delete unreachable 5', 'append blackhole 5'],
+    ],
+    [
       'unicast to blackhole',
       FAMILY_IPV6,
       via(5, 'fd::1'),

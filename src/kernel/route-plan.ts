@@ -73,7 +73,10 @@ export function planChange(
     return [{ kind: 'create', content: want, otherwise: null }, remove(have)];
   }
   if (family === FAMILY_IPV6 && joinsSiblings(have) && joinsSiblings(want)) return planHops(have, want);
-  return [{ kind: 'append', content: want, otherwise: null }, remove(have)];
+  const append: Operation = { kind: 'append', content: want, otherwise: null };
+  // IPv6 takes routes that reject, whatever their type, for duplicates of each other: the old one must go first.
+  if (family === FAMILY_IPV6 && have.type !== 'unicast' && want.type !== 'unicast') return [remove(have), append];
+  return [append, remove(have)];
 }
 
 /** IPv6 multipath exists only among routes with gateways of their own. */
