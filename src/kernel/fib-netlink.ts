@@ -70,6 +70,8 @@ export interface FibNetlinkOptions {
   readonly programRoutes?: boolean;
   /** Time between comparisons that nothing asks for; tests make it short. */
   readonly auditIntervalMs?: number;
+  /** How long routes whose group may move as a whole are waited for; tests make it long. */
+  readonly holdMovesMs?: number;
   /** True: routes name next-hop objects where the kernel has them and shows them to others as routes with hops. */
   readonly nextHopObjects?: boolean;
   /** Size of the notification queue; tests make it tiny. */
@@ -93,6 +95,7 @@ class FibNetlink implements Fib {
   private readonly programmed: readonly [boolean, boolean];
   private readonly receiveBufferOctets: number;
   private readonly auditIntervalMs: number;
+  private readonly holdMovesMs: number;
   private readonly view: KernelView;
   private readonly total: FibCounters = {
     installed: [0, 0],
@@ -146,6 +149,7 @@ class FibNetlink implements Fib {
     this.receiveBufferOctets = options.receiveBufferOctets ?? RECEIVE_BUFFER_OCTETS;
     this.openSocket = options.openSocket ?? NetlinkSocket.open;
     this.auditIntervalMs = options.auditIntervalMs ?? AUDIT_INTERVAL_MS;
+    this.holdMovesMs = options.holdMovesMs ?? HOLD_MOVES_MS;
     const only = options.onlyFamily === undefined ? null : familyIndex(options.onlyFamily);
     this.programmed = [programRoutes && only !== 1, programRoutes && only !== 0];
     this.view = new KernelView(this.listener, { table: this.table, protocol: this.protocol }, this.programmed, {
@@ -321,7 +325,7 @@ class FibNetlink implements Fib {
     }
     const now = performance.now();
     this.movingSinceMs ??= now;
-    const leftMs = this.movingSinceMs + HOLD_MOVES_MS - now;
+    const leftMs = this.movingSinceMs + this.holdMovesMs - now;
     if (leftMs <= 0) return 'last-call';
     if (!this.isMoreToCome) return 'look';
     this.moveTimer ??= setTimeout(() => {

@@ -3,6 +3,7 @@
  * them. For tests against a real kernel.
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseAddress, parsePrefix } from '../../../bgp/ip.ts';
 import type { Fib, FibEntry, FibHop } from '../fib.ts';
 import { createFibNetlink, type FibNetlinkOptions } from '../fib-netlink.ts';
@@ -98,10 +99,11 @@ export class FibScene {
       .filter((line) => line !== '');
   };
 
+  /** Waits as long as a machine that is busy with something else may need, but less than a test may take. */
   readonly until = async (what: string, condition: () => boolean): Promise<void> => {
-    for (const end = performance.now() + 10_000; !condition(); ) {
+    for (const end = performance.now() + 50_000; !condition(); ) {
       if (performance.now() > end) throw new Error(`Never happened: ${what}; told: ${this.listener.lines.join('; ')}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await delay(10);
     }
   };
 }
