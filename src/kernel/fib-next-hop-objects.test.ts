@@ -338,6 +338,27 @@ describe.skipIf(problem !== null)('routes through next-hop objects', () => {
       expect(scene.listener.lines.some((line) => line.startsWith(`disturbed ${V4} replaced: `))).toBe(true);
     });
 
+    test.each<[string, string | null]>([
+      ['goes another way', '2001:db8:1::9 dev t1'],
+      ['is not wanted any more', null],
+    ])('an IPv6 route through an object with one by hops beside it, left by an earlier run, %s', async (_, way) => {
+      await settledWith([[V6], () => unicast(5, '2001:db8::9 dev t0')]);
+      scene.fib.close();
+      scene.ns.ip(`-6 route append ${V6} via 2001:db8::a dev t0 proto bird metric 5`);
+      expect(
+        kernel(V6)
+          .join(' ')
+          .match(/2001:db8::[9a] /g),
+      ).toHaveLength(2);
+      await scene.restart();
+      if (way !== null) want(V6, unicast(5, way));
+      for (const family of [0, 1] as const) scene.fib.sweepStale(family);
+      await scene.fib.settled();
+      expect(shown(V6)).toEqual(way === null ? [] : [`${V6} via ${way} proto bird metric 5`]);
+      await scene.fib.resync();
+      expect(scene.fib.counters()).toMatchObject({ failed: 0, restored: 0, installed: [0, way === null ? 0 : 1] });
+    });
+
     test('a number that somebody else took is passed over', async () => {
       scene.ns.ip('nexthop add id 1358823425 via 192.0.2.77 dev t0 proto static');
       await settledWith([[V4], () => unicast(5, A)]);

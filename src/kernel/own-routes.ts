@@ -149,10 +149,13 @@ export class OwnRoutes {
     // The same content in another form is as good.
     if (operations.length === 0) want = have;
     if (surplus !== undefined) {
-      const deletions = surplus
-        .splice(0, LEFTOVERS_PER_PLAN)
-        .map((content): Operation => ({ kind: 'delete', content, otherwise: null }));
-      operations = [...operations, ...deletions];
+      const leftovers = surplus.splice(0, LEFTOVERS_PER_PLAN);
+      const deletions = (ofObjects: boolean): Operation[] =>
+        leftovers
+          .filter((content) => (content.nextHopId !== undefined) === ofObjects)
+          .map((content) => ({ kind: 'delete', content, otherwise: null }));
+      // An IPv6 deletion by hops would hit a route through an object that is still there.
+      operations = [...deletions(true), ...operations, ...deletions(false)];
       if (surplus.length === 0) this.surplus.delete(handle);
       else this.dirty.add(handle);
     }
