@@ -35,7 +35,9 @@ const run = async (line: string): Promise<string> => {
 
 describe('colours', () => {
   const showPeers = (env: string) =>
-    run(`env -u NO_COLOR ${env} script -qec '$PEREGRINE show peers --socket ${daemon.socketPath}' /dev/null </dev/null`);
+    run(
+      `env -u NO_COLOR ${env} script -qec '$PEREGRINE show peers --socket ${daemon.socketPath}' /dev/null </dev/null`,
+    );
 
   test('on a terminal, and none with NO_COLOR or TERM=dumb', async () => {
     expect(await showPeers('TERM=xterm')).toContain('\u001b[1m');
