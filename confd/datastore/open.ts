@@ -43,7 +43,8 @@ export type OpenOutcome =
   /** Everything that is wrong with the environment. */
   | { readonly ok: false; readonly problems: readonly string[] };
 
-function readIfThere(path: string): string | null {
+/** Text of a file; null: it is not there. */
+export function readIfThere(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

@@ -57,10 +57,10 @@ function tableFamilies(dialect: Dialect, name: string): readonly FamilyIndex[] {
   throw new CommandError(`${name} is not a table`, 9002);
 }
 
-/** Reads everything after `show route`. */
-export function parseRouteQuery(speaker: Speaker, dialect: Dialect, reader: TokenReader): RouteQuery {
-  const query: Draft = {
-    families: dialect.families,
+/** `show route` without anything behind it. */
+export function everyRoute(families: readonly FamilyIndex[]): RouteQuery {
+  return {
+    families,
     scope: { kind: 'all' },
     condition: null,
     isVerbose: false,
@@ -71,6 +71,11 @@ export function parseRouteQuery(speaker: Speaker, dialect: Dialect, reader: Toke
     from: null,
     output: 'routes',
   };
+}
+
+/** Reads everything after `show route`. */
+export function parseRouteQuery(speaker: Speaker, dialect: Dialect, reader: TokenReader): RouteQuery {
+  const query: Draft = everyRoute(dialect.families);
   while (reader.peek() !== null) readOption(speaker, dialect, reader, query);
   const { scope } = query;
   if (scope.kind !== 'all') query.families = query.families.filter((family) => family === scope.prefix.family);

@@ -3,10 +3,10 @@
  * must not wait for what is written, and most daemons write nothing.
  */
 
-import { readFileSync } from 'node:fs';
 import { ApiClient } from '../../confd/datastore/kubernetes/api-client.ts';
 import { discoverGroup } from '../../confd/datastore/kubernetes/discovery.ts';
 import { readKubernetesSettings } from '../../confd/datastore/kubernetes/settings.ts';
+import { readIfThere } from '../../confd/datastore/open.ts';
 import { SYSTEM_TIMERS } from '../../confd/datastore/system-timers.ts';
 import type { Log } from '../log/log.ts';
 import type { Speaker } from '../speaker/speaker.ts';
@@ -89,14 +89,5 @@ export class NodeStatusWriter {
       wallMs: () => speaker.clock.wallMs(),
     });
     this.#reporter.start();
-  }
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
   }
 }

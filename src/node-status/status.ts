@@ -11,6 +11,7 @@ import type { FamilyIndex } from '../../bgp/family.ts';
 import { type Dialect, dialectOf, fullTime, sinceTime } from '../bird-socket/dialect.ts';
 import { bgpStateWord, protocolsOf } from '../bird-socket/protocols.ts';
 import { routeList } from '../bird-socket/route-list.ts';
+import { everyRoute } from '../bird-socket/route-query.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 import type { StatusClass } from './resource.ts';
 import { type RouteEntry, readRow } from './route-row.ts';
@@ -100,7 +101,7 @@ async function routesStatus(speaker: Speaker): Promise<{ routes: object; omitted
     const entries: RouteEntry[] = [];
     let destination = '';
     let seen = 0;
-    for (const line of routeList(speaker, dialects[family], everything(family))) {
+    for (const line of routeList(speaker, dialects[family], everyRoute([family]))) {
       if (++seen % ROUTES_PER_TURN === 0) await new Promise<void>((resolve) => setImmediate(resolve));
       if (line === undefined) continue;
       const entry = readRow(line.text, destination, addressOf);
@@ -115,19 +116,4 @@ async function routesStatus(speaker: Speaker): Promise<{ routes: object; omitted
     routes[`routes${SUFFIX[family]}`] = entries;
   }
   return { routes, omitted };
-}
-
-function everything(family: FamilyIndex): Parameters<typeof routeList>[2] {
-  return {
-    families: [family],
-    scope: { kind: 'all' },
-    condition: null,
-    isVerbose: false,
-    isPrimary: false,
-    isFiltered: false,
-    exportMode: null,
-    exportTo: null,
-    from: null,
-    output: 'routes',
-  };
 }
